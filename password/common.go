@@ -1,0 +1,5 @@
+package password
+
+const commonEntries = 0
+
+func (f forms) common() bool { return false }
