@@ -1,0 +1,153 @@
+package skans
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/ed25519"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"hash"
+	"maps"
+	"sync"
+	"sync/atomic"
+)
+
+// subkeys are what one master key yields for one purpose.
+type subkeys struct {
+	macs   sync.Pool // of *macState: a reset HMAC costs half of a new one
+	aead   cipher.AEAD
+	signer func() ed25519.PrivateKey // only a few purposes sign
+}
+
+type macState struct {
+	hmac hash.Hash
+	text []byte
+	sum  [sha256.Size]byte
+}
+
+func newSubkeys(master []byte, purpose string) *subkeys {
+	macKey := derive(master, "mac", purpose)
+	seed := derive(master, "sign", purpose)
+	s := &subkeys{
+		aead:   mustGCM(derive(master, "seal", purpose)),
+		signer: sync.OnceValue(func() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(seed) }),
+	}
+	s.macs.New = func() any { return &macState{hmac: hmac.New(sha256.New, macKey)} }
+	return s
+}
+
+// mac appends the HMAC of the parts to dst.
+func (s *subkeys) mac(dst []byte, parts []string) []byte {
+	m := s.macs.Get().(*macState)
+	m.text = appendParts(m.text[:0], parts)
+	m.hmac.Reset()
+	m.hmac.Write(m.text)
+	dst = append(dst, m.hmac.Sum(m.sum[:0])...)
+	if cap(m.text) <= maxPooled {
+		s.macs.Put(m)
+	}
+	return dst
+}
+
+// derive returns a 256-bit subkey for one operation and purpose. The operation is part of the name, so that no bytes
+// ever serve two algorithms.
+func derive(master []byte, operation, purpose string) []byte {
+	key, err := hkdf.Key(sha256.New, master, nil, "skans/v1/"+operation+"/"+purpose, sha256.Size)
+	if err != nil {
+		panic("skans: " + err.Error()) // only for an output longer than HKDF can make
+	}
+	return key
+}
+
+// mustGCM returns AES-256-GCM that draws a random nonce for every message and puts it in front.
+func mustGCM(key []byte) cipher.AEAD {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		panic("skans: " + err.Error()) // only for a key length that AES does not have
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		panic("skans: " + err.Error()) // only for a block size that AES does not have
+	}
+	return aead
+}
+
+// appendParts appends each part after its length.
+func appendParts(dst []byte, parts []string) []byte {
+	for _, part := range parts {
+		dst = binary.BigEndian.AppendUint64(dst, uint64(len(part)))
+		dst = append(dst, part...)
+	}
+	return dst
+}
+
+// A buffer holds additional data for the time of one call. It does not fit the stack, because what a cipher.AEAD does
+// with its arguments is not known to the compiler.
+type buffer struct{ bytes []byte }
+
+var buffers = sync.Pool{New: func() any { return new(buffer) }}
+
+// maxPooled keeps one long value from staying in memory for good.
+const maxPooled = 4 << 10
+
+// additionalData returns header and the length-prefixed parts.
+func additionalData(header []byte, parts ...string) *buffer {
+	b := buffers.Get().(*buffer)
+	b.bytes = appendParts(append(b.bytes[:0], header...), parts)
+	return b
+}
+
+func (b *buffer) free() {
+	if cap(b.bytes) <= maxPooled {
+		buffers.Put(b)
+	}
+}
+
+// subkeyCache remembers the subkeys of each key and purpose. Reading takes no lock: the map is never changed, only
+// replaced.
+type subkeyCache struct {
+	mu   sync.Mutex // of writers
+	keys atomic.Pointer[map[cacheKey]*subkeys]
+}
+
+type cacheKey struct {
+	index   int
+	purpose string
+}
+
+// maxCached bounds the cache, should a host make purposes out of what a request says. Purposes beyond it are derived
+// anew at each call: slower, not wrong.
+const maxCached = 1024
+
+// subkeys returns what the key at index yields for the purpose.
+func (r *ring) subkeys(index int, purpose string) *subkeys {
+	at := cacheKey{index, purpose}
+	if known := r.cache.keys.Load(); known != nil {
+		if s := (*known)[at]; s != nil {
+			return s
+		}
+	}
+	return r.cache.add(at, newSubkeys(r.keys[index].bytes(), purpose))
+}
+
+// add remembers s, and returns what another call was faster with.
+func (c *subkeyCache) add(at cacheKey, s *subkeys) *subkeys {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	known := c.keys.Load()
+	if known == nil {
+		c.keys.Store(&map[cacheKey]*subkeys{at: s})
+		return s
+	}
+	if earlier := (*known)[at]; earlier != nil {
+		return earlier
+	}
+	if len(*known) < maxCached {
+		larger := maps.Clone(*known)
+		larger[at] = s
+		c.keys.Store(&larger)
+	}
+	return s
+}
