@@ -1,0 +1,143 @@
+package throttle
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// maxKeys bounds what strangers can fill the memory store with: about 50 MB.
+const maxKeys = 1 << 18
+
+// NewMemoryStore returns a Store for one process. It holds 262,144 counts; beyond that, a new one displaces the
+// smallest of a few old ones, so that the counts which keep an attacker out are the last to go.
+func NewMemoryStore() Store { return &memoryStore{counts: map[Key]count{}, max: maxKeys} }
+
+type memoryStore struct {
+	mu     sync.Mutex
+	counts map[Key]count
+	max    int
+}
+
+// count is a State in half the space, with the time at which it is forgotten.
+type count struct {
+	n                    int64
+	first, last, expires int64 // Unix nanoseconds
+}
+
+func (c count) state() State {
+	if c.n == 0 {
+		return State{}
+	}
+	return State{Count: int(c.n), First: time.Unix(0, c.first), Last: time.Unix(0, c.last)}
+}
+
+func (m *memoryStore) Take(ctx context.Context, now time.Time, buckets []Bucket) ([]State, bool, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, false, err
+	}
+	before := make([]State, len(buckets))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	open := true
+	for i, b := range buckets {
+		before[i] = m.counts[b.Key].state()
+		open = open && b.Limit.Wait(before[i], now) == 0
+	}
+	if !open {
+		return before, false, nil
+	}
+	for i, b := range buckets {
+		after := b.Limit.Count(before[i], now)
+		if before[i].Count == 0 {
+			m.makeRoom(now)
+		}
+		m.counts[b.Key] = count{int64(after.Count), after.First.UnixNano(), after.Last.UnixNano(), b.Limit.Expires(after).UnixNano()}
+	}
+	return before, true, nil
+}
+
+// makeRoom drops one count when the store is full: an expired one or the smallest of eight that the map happens to
+// yield first.
+func (m *memoryStore) makeRoom(now time.Time) {
+	if len(m.counts) < m.max {
+		return
+	}
+	var victim Key
+	least, seen := int64(-1), 0
+	for k, c := range m.counts {
+		if c.expires <= now.UnixNano() {
+			victim = k
+			break
+		}
+		if least < 0 || c.n < least {
+			victim, least = k, c.n
+		}
+		if seen++; seen == 8 {
+			break
+		}
+	}
+	delete(m.counts, victim)
+}
+
+func (m *memoryStore) Look(ctx context.Context, buckets []Bucket) ([]State, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	states := make([]State, len(buckets))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i, b := range buckets {
+		states[i] = m.counts[b.Key].state()
+	}
+	return states, nil
+}
+
+func (m *memoryStore) Refund(ctx context.Context, r Refund) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	spent := m.counts[r.Source].n
+	delete(m.counts, r.Source)
+	for _, k := range r.Targets {
+		m.subtract(k, spent)
+	}
+	for _, k := range r.One {
+		m.subtract(k, 1)
+	}
+	for _, k := range r.Clear {
+		delete(m.counts, k)
+	}
+	return nil
+}
+
+func (m *memoryStore) subtract(k Key, n int64) {
+	c, ok := m.counts[k]
+	if !ok {
+		return
+	}
+	if c.n <= n {
+		delete(m.counts, k)
+		return
+	}
+	c.n -= n
+	m.counts[k] = c
+}
+
+func (m *memoryStore) Sweep(ctx context.Context, now time.Time) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := 0
+	for k, c := range m.counts {
+		if c.expires <= now.UnixNano() {
+			delete(m.counts, k)
+			n++
+		}
+	}
+	return n, nil
+}
