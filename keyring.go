@@ -124,9 +124,11 @@ func (k *Keyring) Open(sealed []byte, purpose string, bound ...string) ([]byte, 
 		return nil, ErrTampered
 	}
 	r := k.ring()
-	i, ok := r.byID[string(id)]
-	if !ok {
-		return nil, ErrUnknownKey
+	i := 0
+	if string(id) != r.keys[0].id { // mostly it is the current key
+		if i, ok = r.byID[string(id)]; !ok {
+			return nil, ErrUnknownKey
+		}
 	}
 	header := 2 + len(id)
 	aad := additionalData(sealed[:header], bound...)

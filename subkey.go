@@ -105,17 +105,14 @@ func (b *buffer) free() {
 	}
 }
 
-// subkeyCache remembers the subkeys of each key and purpose. Reading takes no lock: the map is never changed, only
-// replaced.
+// subkeyCache remembers the subkeys of each purpose. Reading takes no lock: the map is never changed, only replaced.
 type subkeyCache struct {
-	mu   sync.Mutex // of writers
-	keys atomic.Pointer[map[cacheKey]*subkeys]
+	mu       sync.Mutex // of writers
+	purposes atomic.Pointer[map[string]purposeKeys]
 }
 
-type cacheKey struct {
-	index   int
-	purpose string
-}
+// purposeKeys are the subkeys of one purpose, in the order of the master keys; nil where nobody asked yet.
+type purposeKeys []atomic.Pointer[subkeys]
 
 // maxCached bounds the cache, should a host make purposes out of what a request says. Purposes beyond it are derived
 // anew at each call: slower, not wrong.
@@ -123,31 +120,35 @@ const maxCached = 1024
 
 // subkeys returns what the key at index yields for the purpose.
 func (r *ring) subkeys(index int, purpose string) *subkeys {
-	at := cacheKey{index, purpose}
-	if known := r.cache.keys.Load(); known != nil {
-		if s := (*known)[at]; s != nil {
-			return s
-		}
+	var known purposeKeys
+	if all := r.cache.purposes.Load(); all != nil {
+		known = (*all)[purpose]
 	}
-	return r.cache.add(at, newSubkeys(r.keys[index].bytes(), purpose))
-}
-
-// add remembers s, and returns what another call was faster with.
-func (c *subkeyCache) add(at cacheKey, s *subkeys) *subkeys {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	known := c.keys.Load()
 	if known == nil {
-		c.keys.Store(&map[cacheKey]*subkeys{at: s})
+		known = r.cache.add(purpose, len(r.keys))
+	}
+	if s := known[index].Load(); s != nil {
 		return s
 	}
-	if earlier := (*known)[at]; earlier != nil {
-		return earlier
-	}
-	if len(*known) < maxCached {
-		larger := maps.Clone(*known)
-		larger[at] = s
-		c.keys.Store(&larger)
-	}
+	s := newSubkeys(r.keys[index].bytes(), purpose)
+	known[index].CompareAndSwap(nil, s) // whoever was first; all are equal
 	return s
+}
+
+func (c *subkeyCache) add(purpose string, keys int) purposeKeys {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	larger := map[string]purposeKeys{}
+	if all := c.purposes.Load(); all != nil {
+		if known := (*all)[purpose]; known != nil {
+			return known
+		}
+		if len(*all) >= maxCached {
+			return make(purposeKeys, keys)
+		}
+		larger = maps.Clone(*all)
+	}
+	larger[purpose] = make(purposeKeys, keys)
+	c.purposes.Store(&larger)
+	return larger[purpose]
 }

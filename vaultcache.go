@@ -5,19 +5,25 @@ import (
 	"time"
 )
 
-// keyCache keeps a bounded number of data keys for a bounded time.
+// keyCache keeps a bounded number of data keys for a bounded time. The bound on time is kept by a timer and not by
+// looking at the clock at each use, so that a key leaves memory even if nobody asks for it again.
 type keyCache struct {
 	size int
 	live time.Duration
 
 	mu       sync.RWMutex
 	keys     map[string]cachedKey
+	queue    []queued // in the order of their expiry; may name keys that are gone or renewed
 	erasures uint64
-	sweeping bool // a timer is set
 }
 
 type cachedKey struct {
 	key     *dataKey
+	expires time.Time
+}
+
+type queued struct {
+	subject string
 	expires time.Time
 }
 
@@ -27,12 +33,9 @@ func newKeyCache(size int, live time.Duration) *keyCache {
 
 func (c *keyCache) get(subject string) *dataKey {
 	c.mu.RLock()
-	cached, ok := c.keys[subject]
+	key := c.keys[subject].key
 	c.mu.RUnlock()
-	if !ok || !time.Now().Before(cached.expires) {
-		return nil
-	}
-	return cached.key
+	return key
 }
 
 // seen returns the number of erasures so far, for put.
@@ -47,19 +50,22 @@ func (c *keyCache) seen() uint64 {
 func (c *keyCache) put(subject string, key *dataKey, seen uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.erasures != seen {
-		return
+	if _, ok := c.keys[subject]; ok || c.erasures != seen {
+		return // one that is there keeps its time: loading again does not prolong it
 	}
-	if _, ok := c.keys[subject]; !ok && len(c.keys) >= c.size {
+	if len(c.queue) >= 2*c.size { // erasures and evictions leave names behind
+		c.compact()
+	}
+	if len(c.keys) >= c.size {
 		for other := range c.keys { // any: which one, nobody outside can choose
 			delete(c.keys, other)
 			break
 		}
 	}
-	c.keys[subject] = cachedKey{key, time.Now().Add(c.live)}
-	if !c.sweeping {
-		c.sweeping = true
-		time.AfterFunc(c.live, c.sweep)
+	expires := time.Now().Add(c.live)
+	c.keys[subject] = cachedKey{key, expires}
+	if c.queue = append(c.queue, queued{subject, expires}); len(c.queue) == 1 {
+		time.AfterFunc(c.live, c.expire)
 	}
 }
 
@@ -71,17 +77,30 @@ func (c *keyCache) erase(subject string) {
 	delete(c.keys, subject)
 }
 
-// sweep drops expired keys, so that a key leaves memory even if nobody asks again, and comes back while any is left.
-func (c *keyCache) sweep() {
+// expire drops the keys whose time is over and comes back for the next. A timer is set as long as the queue is not
+// empty.
+func (c *keyCache) expire() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
-	for subject, cached := range c.keys {
-		if !now.Before(cached.expires) {
-			delete(c.keys, subject)
+	for len(c.queue) > 0 && !now.Before(c.queue[0].expires) {
+		if next := c.queue[0]; c.keys[next.subject].expires.Equal(next.expires) {
+			delete(c.keys, next.subject)
+		}
+		c.queue = c.queue[1:]
+	}
+	if len(c.queue) > 0 {
+		time.AfterFunc(c.queue[0].expires.Sub(now), c.expire)
+	}
+}
+
+// compact removes from the queue what the map no longer has. The first stays, because the timer waits for it.
+func (c *keyCache) compact() {
+	kept := c.queue[:1]
+	for _, next := range c.queue[1:] {
+		if c.keys[next.subject].expires.Equal(next.expires) {
+			kept = append(kept, next)
 		}
 	}
-	if c.sweeping = len(c.keys) > 0; c.sweeping {
-		time.AfterFunc(c.live, c.sweep)
-	}
+	c.queue = append([]queued(nil), kept...)
 }
