@@ -1,0 +1,199 @@
+package upload
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// Config is what a [Receiver] accepts.
+type Config struct {
+	// Dir is the folder where files wait; it is made with mode 0700 when the first file comes. Empty means a folder of this
+	// user's below [os.TempDir].
+	Dir string
+
+	// Types lists what is accepted, by extension: see the package document for those that are known.
+	Types []string
+
+	// MaxBytes bounds one file. It must be set.
+	MaxBytes int64
+
+	// MaxPixels bounds an image, over all its frames, before it is decoded. Zero means 24 million.
+	MaxPixels int
+
+	// Scan is asked about the file as it will be kept, after all other checks. An error or a panic refuses it. nil: not asked.
+	Scan func(ctx context.Context, file io.Reader) error
+}
+
+// A Receiver takes files in. It may be used by many goroutines.
+type Receiver struct {
+	config Config
+	types  map[string]*format // by extension
+	decode chan struct{}      // bounds how many images are in memory at once
+
+	mu   sync.Mutex
+	root *os.Root
+}
+
+// An Error says why a file was refused. It holds nothing of the file.
+type Error struct {
+	Code string // name, extension, content, size, pixels, archive, scan or storage
+	err  error
+}
+
+func (e *Error) Error() string { return "upload: file refused (" + e.Code + ")" }
+
+// Unwrap returns the private cause, if there is one.
+func (e *Error) Unwrap() error { return e.err }
+
+func refused(code string, cause error) *Error { return &Error{Code: code, err: cause} }
+
+const defaultPixels = 24_000_000
+
+// New checks the configuration. It does not touch the disk.
+func New(c Config) (*Receiver, error) {
+	if len(c.Types) == 0 {
+		return nil, errors.New("upload: Config.Types is empty; list extensions, as pdf and png")
+	}
+	if c.MaxBytes <= 0 {
+		return nil, errors.New("upload: Config.MaxBytes is not set; say how large a file may be")
+	}
+	if c.MaxPixels < 0 {
+		return nil, errors.New("upload: Config.MaxPixels is negative; zero means 24 million")
+	}
+	if c.MaxPixels == 0 {
+		c.MaxPixels = defaultPixels
+	}
+	r := &Receiver{config: c, types: map[string]*format{}, decode: make(chan struct{}, 2)}
+	r.config.Types = slices.Clone(c.Types)
+	for _, ext := range c.Types {
+		f := formats[ext]
+		if f == nil {
+			return nil, fmt.Errorf("upload: Config.Types has %q; known are %s", ext, strings.Join(known(), ", "))
+		}
+		r.types[ext] = f
+	}
+	return r, nil
+}
+
+// Receive reads one file from the client's body and returns it when it has passed every check: name, extension, size,
+// magic bytes, structure, scanner. A refused file gives an *[Error] and leaves nothing on the disk; any other error is what body said.
+func (r *Receiver) Receive(ctx context.Context, clientName string, body io.Reader) (*File, error) {
+	name, code := cleanName(clientName)
+	if code != "" {
+		return nil, refused(code, nil)
+	}
+	f := r.types[extension(name)]
+	if f == nil {
+		return nil, refused("extension", nil)
+	}
+	root, err := r.open()
+	if err != nil {
+		return nil, refused("storage", err)
+	}
+	id := "u-" + rand.Text()
+	part, done := id+suffixPart, id+suffixDone
+	defer func() { _ = root.Remove(part) }()
+	size, err := r.stream(root, part, f, body)
+	if err != nil {
+		return nil, err
+	}
+	if size, err = r.examine(ctx, root, part, f, size); err != nil {
+		return nil, err
+	}
+	if err := root.Rename(part, done); err != nil {
+		return nil, refused("storage", err)
+	}
+	return &File{root: root, stored: done, name: name, kind: f.media, size: size}, nil
+}
+
+// stream writes the body to disk, and stops at the first byte too many or at the first bytes that the type cannot begin with.
+func (r *Receiver) stream(root *os.Root, part string, f *format, body io.Reader) (int64, error) {
+	head := make([]byte, headBytes)
+	n, err := io.ReadFull(body, head)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return 0, err
+	}
+	head = head[:n]
+	if !f.begins(head) {
+		return 0, refused("content", nil)
+	}
+	out, err := root.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return 0, refused("storage", err)
+	}
+	w := &sink{file: out, left: r.config.MaxBytes}
+	_, err = w.Write(head)
+	if err == nil {
+		_, err = io.Copy(w, body)
+	}
+	if e := out.Close(); e != nil && w.err == nil {
+		w.err = refused("storage", e)
+	}
+	if w.err != nil {
+		return 0, w.err
+	}
+	return w.written, err
+}
+
+// sink tells its own errors, which are the server's or the limit's, from the body's.
+type sink struct {
+	file    *os.File
+	left    int64
+	written int64
+	err     *Error
+}
+
+func (s *sink) Write(p []byte) (int, error) {
+	if int64(len(p)) > s.left {
+		s.err = refused("size", nil)
+		return 0, s.err
+	}
+	n, err := s.file.Write(p)
+	s.left -= int64(n)
+	s.written += int64(n)
+	if err != nil {
+		s.err = refused("storage", err)
+		return n, s.err
+	}
+	return n, nil
+}
+
+// open makes and opens the folder once.
+func (r *Receiver) open() (*os.Root, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.root != nil {
+		return r.root, nil
+	}
+	dir := r.config.Dir
+	if dir == "" {
+		dir = DefaultDir()
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return nil, err
+	}
+	// In a shared folder such as /tmp somebody else may have made this one before, or put a link there.
+	if r.config.Dir == "" && (!info.IsDir() || info.Mode().Perm()&0o077 != 0 || !own(info)) {
+		return nil, fmt.Errorf("upload: %s is not a private folder of this user; set Dir", dir)
+	}
+	r.root, err = os.OpenRoot(dir)
+	return r.root, err
+}
+
+// DefaultDir returns the folder that an empty Config.Dir means.
+func DefaultDir() string {
+	return filepath.Join(os.TempDir(), "skans-upload-"+strconv.Itoa(os.Getuid()))
+}
