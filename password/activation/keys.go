@@ -124,22 +124,33 @@ func (k *Keys) Issue(ctx context.Context, purpose Purpose, subject, state string
 		State:   k.mac("activation.state", string(purpose), subject, state),
 		Expires: k.now().Add(k.ttl(purpose)),
 	}
-	ctx, cancel := context.WithTimeout(ctx, k.cfg.Timeout)
-	defer cancel()
-	if err := k.cfg.Store.Put(ctx, r); err != nil {
+	if err := k.put(ctx, purpose, r); err != nil {
 		return "", fmt.Errorf("%w: %w", ErrStore, err)
 	}
 	if err := k.record(ctx, EventIssued, purpose, subject, ""); err != nil {
-		return "", errors.Join(err, k.cfg.Store.Revoke(ctx, r.Slot))
+		return "", errors.Join(err, k.Revoke(ctx, purpose, subject))
 	}
 	return key, nil
+}
+
+// put stores the record. What was issued under an older master key lies in another slot and is dropped first.
+func (k *Keys) put(ctx context.Context, purpose Purpose, r Record) error {
+	ctx, cancel := context.WithTimeout(ctx, k.cfg.Timeout)
+	defer cancel()
+	for slot := range k.cfg.Keys.MACs("activation.slot", string(purpose), r.Subject) {
+		if ID(slot) == r.Slot {
+			continue
+		}
+		if err := k.cfg.Store.Revoke(ctx, ID(slot)); err != nil {
+			return err
+		}
+	}
+	return k.cfg.Store.Put(ctx, r)
 }
 
 // Peek returns the subject of a good key and leaves the key as it is: for the GET of a link, which mail scanners and
 // previews fetch too. It returns [ErrKey] or [ErrStore]. It cannot tell whether the state has changed; Redeem does.
 func (k *Keys) Peek(ctx context.Context, purpose Purpose, key string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, k.cfg.Timeout)
-	defer cancel()
 	r, err := k.find(ctx, purpose, key)
 	if err != nil {
 		return "", err
@@ -158,8 +169,6 @@ func (k *Keys) Peek(ctx context.Context, purpose Purpose, key string) (string, e
 // It returns [ErrKey], [ErrStore], the error of current, or that of Audit; the key of a redemption that could not be
 // recorded is used up.
 func (k *Keys) Redeem(ctx context.Context, purpose Purpose, key string, current func(subject string) (state string, err error)) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, k.cfg.Timeout)
-	defer cancel()
 	r, err := k.find(ctx, purpose, key)
 	if err != nil {
 		return "", err
@@ -171,7 +180,9 @@ func (k *Keys) Redeem(ctx context.Context, purpose Purpose, key string, current 
 	if !k.cfg.Keys.VerifyMAC(r.State[:], "activation.state", string(purpose), r.Subject, state) {
 		return "", k.refuse(ctx, purpose, r.Subject, "state")
 	}
-	won, err := k.cfg.Store.Consume(ctx, r.ID)
+	storeCtx, cancel := context.WithTimeout(ctx, k.cfg.Timeout)
+	defer cancel()
+	won, err := k.cfg.Store.Consume(storeCtx, r.ID)
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrStore, err)
 	}
@@ -212,8 +223,10 @@ func (k *Keys) find(ctx context.Context, purpose Purpose, key string) (Record, e
 	if len(key) != keyLength || strings.Trim(key, keyAlphabet) != "" {
 		return Record{}, k.refuse(ctx, purpose, "", "malformed")
 	}
+	storeCtx, cancel := context.WithTimeout(ctx, k.cfg.Timeout)
+	defer cancel()
 	for id := range k.cfg.Keys.MACs("activation.key", string(purpose), key) {
-		r, ok, err := k.cfg.Store.Get(ctx, ID(id))
+		r, ok, err := k.cfg.Store.Get(storeCtx, ID(id))
 		switch {
 		case err != nil:
 			return Record{}, fmt.Errorf("%w: %w", ErrStore, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"time"
 )
 
@@ -27,22 +28,45 @@ type lane struct {
 	captcha int // count from which a CAPTCHA is due; 0 means that this lane asks for none
 }
 
-// gate is the limit that holds for an attempt: without a CAPTCHA, the lane stops where one is due.
-func (l lane) gate(a Attempt) Limit {
-	if l.captcha > 0 && !a.Captcha && (l.limit.Stop == 0 || l.captcha < l.limit.Stop) {
-		l.limit.Stop = l.captcha
-	}
-	return l.limit
+// path is all that one attempt passes, with the space for the store call.
+type path struct {
+	lanes   []lane
+	buckets []Bucket
+	space   [maxLanes]lane
+	room    [maxLanes]Bucket
 }
 
-// lanes fills in the buckets of an attempt. A known device passes its own only: however many others fail at the name, or
+var paths = sync.Pool{New: func() any { return new(path) }}
+
+func (p *path) free() { paths.Put(p) }
+
+func (p *path) add(key Key, limit Limit, reason string, captcha int) {
+	p.lanes = append(p.lanes, lane{key, limit, reason, captcha})
+}
+
+// gates returns the buckets with the limits that hold for the attempt: without a CAPTCHA, a lane stops where one is
+// due.
+func (p *path) gates(a Attempt) []Bucket {
+	p.buckets = p.room[:0]
+	for _, l := range p.lanes {
+		if l.captcha > 0 && !a.Captcha && (l.limit.Stop == 0 || l.captcha < l.limit.Stop) {
+			l.limit.Stop = l.captcha
+		}
+		p.buckets = append(p.buckets, Bucket{Key: l.key, Limit: l.limit})
+	}
+	return p.buckets
+}
+
+// path returns the buckets of an attempt. A known device passes its own only: however many others fail at the name, or
 // from the same address, its owner is not locked out.
-func (l *Limiter) lanes(into *[maxLanes]lane, a Attempt) []lane {
+func (l *Limiter) path(a Attempt) *path {
+	p := paths.Get().(*path)
+	p.lanes = p.space[:0]
 	name := CanonicalName(a.Name)
 	captcha := max(0, l.cfg.CaptchaAfter)
 	if key, ok := l.deviceKey(name, a.Device); ok {
-		into[0] = lane{key, l.cfg.Device, reasonDevice, captcha}
-		return into[:1]
+		p.add(key, l.cfg.Device, reasonDevice, captcha)
+		return p
 	}
 	byName := l.nameKey(name)
 	addr, network := l.addrKeys(a.Addr)
@@ -51,19 +75,16 @@ func (l *Limiter) lanes(into *[maxLanes]lane, a Attempt) []lane {
 	copy(pair[12:], addr[:12])
 	copy(streak[:], addr[8:])
 	copy(streak[16:], addr[:8])
-	into[0] = lane{pair, l.cfg.Pair, reasonPair, 0}
-	into[1] = lane{byName, l.cfg.Name, reasonName, 0}
-	into[2] = lane{addr, l.cfg.Address, reasonAddress, 0}
-	n := 3
+	p.add(pair, l.cfg.Pair, reasonPair, 0)
+	p.add(byName, l.cfg.Name, reasonName, 0)
+	p.add(addr, l.cfg.Address, reasonAddress, 0)
 	if captcha > 0 {
-		into[n] = lane{streak, Limit{Forget: time.Hour}, reasonStreak, captcha}
-		n++
+		p.add(streak, Limit{Forget: time.Hour}, reasonStreak, captcha)
 	}
 	if network != (Key{}) {
-		into[n] = lane{network, l.cfg.Network, reasonNetwork, 0}
-		n++
+		p.add(network, l.cfg.Network, reasonNetwork, 0)
 	}
-	return into[:n]
+	return p
 }
 
 func (l *Limiter) nameKey(canonical string) Key {
@@ -82,13 +103,14 @@ func (l *Limiter) addrKeys(addr netip.Addr) (one, network Key) {
 	return Key(l.cfg.Keys.MAC("throttle.address", string(b[:8]))), Key(l.cfg.Keys.MAC("throttle.network", string(b[:6])))
 }
 
-// decide looks at the states of lanes. reason names the lane that shuts longest.
-func decide(used []lane, states []State, now time.Time, a Attempt) (d Decision, reason string) {
-	for i, u := range used {
-		if wait := u.limit.Wait(states[i], now); wait > d.RetryAfter {
-			d.RetryAfter, reason = wait, u.reason
+// decide reads the states that the store filled in. reason names the lane that is shut longest.
+func (p *path) decide(now time.Time) (d Decision, reason string) {
+	for i, b := range p.buckets {
+		shut := p.lanes[i].limit.Wait(b.State, now)
+		if shut > d.RetryAfter {
+			d.RetryAfter, reason = shut, p.lanes[i].reason
 		}
-		if u.gate(a).Wait(states[i], now) > 0 && u.limit.Wait(states[i], now) == 0 {
+		if shut == 0 && b.Limit.Wait(b.State, now) > 0 {
 			d.CaptchaDue = true
 		}
 	}
@@ -100,8 +122,8 @@ func decide(used []lane, states []State, now time.Time, a Attempt) (d Decision, 
 }
 
 // refuse reports a refusal. The name is left out: people type passwords into the wrong field.
-func (l *Limiter) refuse(ctx context.Context, a Attempt, used []lane, before []State, now time.Time) (Decision, error) {
-	d, reason := decide(used, before, now, a)
+func (l *Limiter) refuse(ctx context.Context, a Attempt, p *path, now time.Time) (Decision, error) {
+	d, reason := p.decide(now)
 	d.Allowed = false
 	return d, l.record(ctx, EventRefused, slog.String("addr", text(a.Addr)), slog.String("reason", reason))
 }

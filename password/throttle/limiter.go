@@ -152,40 +152,31 @@ type Decision struct {
 //
 // An error means that the store or the audit log failed: the Decision denies; answer 503.
 func (l *Limiter) Reserve(ctx context.Context, a Attempt) (Decision, error) {
-	var lanes [maxLanes]lane
-	used := l.lanes(&lanes, a)
-	var buckets [maxLanes]Bucket
-	for i, u := range used {
-		buckets[i] = Bucket{u.key, u.gate(a)}
-	}
+	p := l.path(a)
+	defer p.free()
 	now := l.now()
-	ctx, cancel := l.deadline(ctx)
+	callCtx, cancel := l.deadline(ctx)
 	defer cancel()
-	before, taken, err := l.store.Take(ctx, now, buckets[:len(used)])
+	taken, err := l.store.Take(callCtx, now, p.gates(a))
 	if err != nil {
 		return Decision{}, fmt.Errorf("throttle: store: %w", err)
 	}
 	if taken {
 		return Decision{Allowed: true}, nil
 	}
-	return l.refuse(ctx, a, used, before, now)
+	return l.refuse(ctx, a, p, now)
 }
 
 // Check says what Reserve would, without counting: for the sign-in page, which shows a CAPTCHA when one is due.
 func (l *Limiter) Check(ctx context.Context, a Attempt) (Decision, error) {
-	var lanes [maxLanes]lane
-	used := l.lanes(&lanes, a)
-	var buckets [maxLanes]Bucket
-	for i, u := range used {
-		buckets[i] = Bucket{u.key, u.gate(a)}
-	}
+	p := l.path(a)
+	defer p.free()
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
-	states, err := l.store.Look(ctx, buckets[:len(used)])
-	if err != nil {
+	if err := l.store.Look(ctx, p.gates(a)); err != nil {
 		return Decision{}, fmt.Errorf("throttle: store: %w", err)
 	}
-	d, _ := decide(used, states, l.now(), a)
+	d, _ := p.decide(l.now())
 	return d, nil
 }
 
@@ -193,10 +184,10 @@ func (l *Limiter) Check(ctx context.Context, a Attempt) (Decision, error) {
 // before. It ends the address's streak of failures. It takes back nothing of other names and other addresses: an attacker's
 // own account buys no guesses at others.
 func (l *Limiter) Succeeded(ctx context.Context, a Attempt) error {
-	var lanes [maxLanes]lane
-	used := l.lanes(&lanes, a)
+	p := l.path(a)
+	defer p.free()
 	var r Refund
-	for _, u := range used {
+	for _, u := range p.lanes {
 		switch u.reason {
 		case reasonPair:
 			r.Source = u.key

@@ -32,29 +32,30 @@ func (c count) state() State {
 	return State{Count: int(c.n), First: time.Unix(0, c.first), Last: time.Unix(0, c.last)}
 }
 
-func (m *memoryStore) Take(ctx context.Context, now time.Time, buckets []Bucket) ([]State, bool, error) {
+func (m *memoryStore) Take(ctx context.Context, now time.Time, buckets []Bucket) (bool, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, false, err
+		return false, err
 	}
-	before := make([]State, len(buckets))
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	open := true
-	for i, b := range buckets {
-		before[i] = m.counts[b.Key].state()
-		open = open && b.Limit.Wait(before[i], now) == 0
+	for i := range buckets {
+		b := &buckets[i]
+		b.State = m.counts[b.Key].state()
+		open = open && b.Limit.Wait(b.State, now) == 0
 	}
 	if !open {
-		return before, false, nil
+		return false, nil
 	}
-	for i, b := range buckets {
-		after := b.Limit.Count(before[i], now)
-		if before[i].Count == 0 {
+	for i := range buckets {
+		b := &buckets[i]
+		after := b.Limit.Count(b.State, now)
+		if b.State.Count == 0 {
 			m.makeRoom(now)
 		}
 		m.counts[b.Key] = count{int64(after.Count), after.First.UnixNano(), after.Last.UnixNano(), b.Limit.Expires(after).UnixNano()}
 	}
-	return before, true, nil
+	return true, nil
 }
 
 // makeRoom drops one count when the store is full: an expired one or the smallest of eight that the map happens to
@@ -80,17 +81,16 @@ func (m *memoryStore) makeRoom(now time.Time) {
 	delete(m.counts, victim)
 }
 
-func (m *memoryStore) Look(ctx context.Context, buckets []Bucket) ([]State, error) {
+func (m *memoryStore) Look(ctx context.Context, buckets []Bucket) error {
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return err
 	}
-	states := make([]State, len(buckets))
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for i, b := range buckets {
-		states[i] = m.counts[b.Key].state()
+	for i := range buckets {
+		buckets[i].State = m.counts[buckets[i].Key].state()
 	}
-	return states, nil
+	return nil
 }
 
 func (m *memoryStore) Refund(ctx context.Context, r Refund) error {

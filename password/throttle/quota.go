@@ -17,18 +17,18 @@ type Quota struct {
 // key is whatever is to be limited: a user, an address, a tenant, "" for everybody together. Purposes are constants such as
 // "totp" or "mail.send"; see Config.Quotas.
 func (l *Limiter) Take(ctx context.Context, purpose, key string) (ok bool, retryAfter time.Duration, err error) {
-	ctx, cancel := l.deadline(ctx)
+	callCtx, cancel := l.deadline(ctx)
 	defer cancel()
 	now := l.now()
-	b := l.quota(purpose, key)
-	before, taken, err := l.store.Take(ctx, now, []Bucket{b})
+	buckets := []Bucket{l.quota(purpose, key)}
+	taken, err := l.store.Take(callCtx, now, buckets)
 	if err != nil {
 		return false, 0, fmt.Errorf("throttle: store: %w", err)
 	}
 	if taken {
 		return true, 0, nil
 	}
-	return false, b.Limit.Wait(before[0], now), l.record(ctx, EventQuota, slog.String("reason", purpose))
+	return false, buckets[0].Limit.Wait(buckets[0].State, now), l.record(ctx, EventQuota, slog.String("reason", purpose))
 }
 
 // Return gives back one unit that Take counted.

@@ -26,6 +26,7 @@ type Limit struct {
 type Bucket struct {
 	Key   Key
 	Limit Limit
+	State State // filled in by the store: what it had before the call
 }
 
 // A State is what a store keeps for a key. The zero State is that of a key it does not know.
@@ -88,12 +89,13 @@ type Refund struct {
 // two calls see each other's half. A method must return soon after ctx ends. An error means that nothing was counted,
 // and the attempt is denied.
 type Store interface {
-	// Take counts one unit in every bucket if all of them are open at now ([Limit.Wait] is 0), and otherwise in none. It returns the
-	// states before, in order; expired ones may be returned as they are or as zero. buckets has 1 to 8 different keys.
-	// A state may be dropped when its limit's [Limit.Expires] has passed, not before.
-	Take(ctx context.Context, now time.Time, buckets []Bucket) (before []State, taken bool, err error)
-	// Look returns the states as they are.
-	Look(ctx context.Context, buckets []Bucket) ([]State, error)
+	// Take fills in the State of each bucket, and counts one unit in every one ([Limit.Count]) if all of them are open
+	// at now ([Limit.Wait] is 0), and otherwise in none. An expired state may be filled in as it is or as zero.
+	// buckets has 1 to 8 different keys and belongs to the caller after the call. A state may be dropped when
+	// its limit's [Limit.Expires] has passed, not before.
+	Take(ctx context.Context, now time.Time, buckets []Bucket) (taken bool, err error)
+	// Look fills in the State of each bucket and changes nothing.
+	Look(ctx context.Context, buckets []Bucket) error
 	// Refund takes back. Counts do not fall below 0; keys that are not known, and a zero Source, are passed over.
 	Refund(ctx context.Context, r Refund) error
 	// Sweep drops what has expired by now and returns how many.
