@@ -1,0 +1,2 @@
+// Package session gives each visitor of a web service one session, from the first request to logout.
+package session

@@ -1,0 +1,65 @@
+package session
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/skans-go/skans/internal/clientaddr"
+)
+
+// The events that go to [Config.Audit]. Each carries, where they are known, "session" (the public id), "user", and from
+// a request "addr" and "agent"; the package document lists what else.
+const (
+	EventCreated   = "session.created"   // an anonymous session was made
+	EventLogin     = "session.login"     // a user signed in; methods
+	EventElevated  = "session.elevated"  // a further proof; methods
+	EventRotated   = "session.rotated"   // a new token because rights changed
+	EventEnded     = "session.ended"     // reason: logout, revoked, user, mismatch, exposed, damaged, unrecorded, panic
+	EventMismatch  = "session.mismatch"  // used from elsewhere than it is bound to; reason: scheme, address, agent; outcome: ended, observed; ref
+	EventReuse     = "session.reuse"     // a token that was rotated away came back after the grace of tabs
+	EventLimit     = "session.limit"     // ended because the user signed in elsewhere
+	EventCSRF      = "session.csrf"      // refused; reason: origin, missing, token, action, used; ref
+	EventDuplicate = "session.duplicate" // two session cookies in one request
+)
+
+// The reasons that [EventEnded] carries.
+const (
+	reasonLogout     = "logout"
+	reasonRevoked    = "revoked"
+	reasonUser       = "user" // another user signed in from this session
+	reasonMismatch   = "mismatch"
+	reasonExposed    = "exposed"
+	reasonDamaged    = "damaged"
+	reasonUnrecorded = "unrecorded" // the event could not be recorded, so it must not have happened
+	reasonPanic      = "panic"
+)
+
+// audit reports an event about a session.
+func (m *Manager) audit(ctx context.Context, r *http.Request, event, id, user string, attrs ...slog.Attr) error {
+	if m.cfg.Audit == nil {
+		return nil
+	}
+	all := make([]slog.Attr, 0, 4+len(attrs))
+	if id != "" {
+		all = append(all, slog.String("session", id))
+	}
+	if user != "" {
+		all = append(all, slog.String("user", user))
+	}
+	if r != nil {
+		all = append(all, slog.String("addr", clientaddr.From(r, m.cfg.Proxies).String()), slog.String("agent", clip(r.UserAgent(), maxAgent)))
+	}
+	// A visitor who hangs up must not keep the event from being written.
+	return m.cfg.Audit(context.WithoutCancel(ctx), event, append(all, attrs...)...)
+}
+
+// maxAgent bounds what one request can write into the log and what is hashed for the binding.
+const maxAgent = 512
+
+func clip(s string, n int) string {
+	if len(s) > n {
+		return s[:n]
+	}
+	return s
+}
