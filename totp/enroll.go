@@ -27,9 +27,14 @@ const pendingFor = 15 * time.Minute
 // A Pending is an enrolment that waits for [Service.Confirm]. It holds the secret: show it to the user who is enrolling, over
 // no-store pages, and keep it nowhere. It prints as "[secret]".
 type Pending struct {
+	id     string
 	uri    string
 	secret string
 }
+
+// ID names this enrolment and is no secret. Keep it with the visitor, and compare it before an enrolment is shown again:
+// an attacker who also knows the password may have begun another one meanwhile, whose secret is not only the owner's.
+func (p *Pending) ID() string { return p.id }
 
 // URI returns the provisioning URI "otpauth://totp/Issuer:account?secret=...", which authenticator apps open.
 func (p *Pending) URI() skans.Secret { return skans.NewSecret(p.uri) }
@@ -70,7 +75,7 @@ func (s *Service) Enroll(ctx context.Context, user, account string) (*Pending, e
 	if err := s.cfg.Store.Begin(ctx, user, Factor{ID: id, Sealed: s.seal(user, id, f)}); err != nil {
 		return nil, s.refuse(ctx, user, "store", storeError(err))
 	}
-	return s.pending(f), nil
+	return s.pending(id, f), nil
 }
 
 // Pending returns the enrolment that waits, to show it again after a mistyped code, or [ErrNotEnrolled] when there is none or its
@@ -78,11 +83,11 @@ func (s *Service) Enroll(ctx context.Context, user, account string) (*Pending, e
 func (s *Service) Pending(ctx context.Context, user string) (*Pending, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
-	_, f, _, err := s.waiting(ctx, user)
+	id, f, _, err := s.waiting(ctx, user)
 	if err != nil {
 		return nil, err
 	}
-	return s.pending(f), nil
+	return s.pending(id, f), nil
 }
 
 // Confirm ends an enrolment with the first code from the app, which it uses up: the new factor is in place, an older one and its
@@ -100,9 +105,7 @@ func (s *Service) Confirm(ctx context.Context, user, code string) (recovery []st
 	if err != nil {
 		return nil, s.refuse(ctx, user, reason, err)
 	}
-	if s.own != nil {
-		s.own.Refund(purposeVerify, user)
-	}
+	s.giveBack(ctx, purposeVerify, user)
 	s.notify(ctx, user, EventConfirmed)
 	return recovery, nil
 }
@@ -154,10 +157,10 @@ var plainBase32 = base32.StdEncoding.WithPadding(base32.NoPadding)
 
 // pending writes the URI by the Key Uri Format of authenticator apps. url.PathEscape keeps '/', '?' and '%' in a name
 // from ending the label; spaces in the query are %20, because apps do not read '+'.
-func (s *Service) pending(f factor) *Pending {
+func (s *Service) pending(id string, f factor) *Pending {
 	secret := plainBase32.EncodeToString(f.secret)
 	issuer := url.PathEscape(s.cfg.Issuer)
-	return &Pending{secret: secret, uri: "otpauth://totp/" + issuer + ":" + url.PathEscape(f.account) +
+	return &Pending{id: id, secret: secret, uri: "otpauth://totp/" + issuer + ":" + url.PathEscape(f.account) +
 		"?secret=" + secret + "&issuer=" + queryEscape(s.cfg.Issuer) + "&algorithm=" + f.algorithm.String() +
 		"&digits=" + strconv.Itoa(f.digits) + "&period=" + strconv.Itoa(stepSeconds)}
 }

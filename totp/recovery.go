@@ -43,9 +43,7 @@ func (s *Service) Recover(ctx context.Context, user, code string) error {
 	if err != nil {
 		return s.refuse(ctx, user, reason, err)
 	}
-	if s.own != nil {
-		s.own.Refund(purposeRecover, user)
-	}
+	s.giveBack(ctx, purposeRecover, user)
 	err = s.record(ctx, EventRecovered, user, slog.Int64("left", int64(left)))
 	s.notify(ctx, user, EventRecovered)
 	return err

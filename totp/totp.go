@@ -34,7 +34,11 @@ func (*Throttled) Error() string { return ErrThrottled.Error() }
 func (*Throttled) Is(target error) bool { return target == ErrThrottled }
 
 // A Throttle counts one try for a purpose ("totp.verify", "totp.recover") and a key (the user), before the code
-// is looked at. ok false refuses it. *throttle.Limiter of password/throttle is one. An error denies.
+// is looked at. ok false refuses it. An error denies. If it also has the method Return(ctx, purpose, key) error, that is called after a
+// right code, to give the try back.
+//
+// *throttle.Limiter of password/throttle is one; give it a quota of 10 an hour for "totp.verify", because the one that it has for
+// other purposes is wider.
 type Throttle interface {
 	Take(ctx context.Context, purpose, key string) (ok bool, retryAfter time.Duration, err error)
 }
@@ -61,7 +65,7 @@ type Config struct {
 	// Store keeps the factors. Required.
 	Store Store
 	// Throttle is the budget of tries for each user, over all sessions. nil: 10 an hour and 50 a day for each
-	// user, counted in this process, where a right code costs nothing.
+	// user, counted in this process.
 	Throttle Throttle
 	// Skew is which steps beside the current one are accepted. Zero: the one before.
 	Skew Skew
@@ -84,7 +88,6 @@ type Config struct {
 type Service struct {
 	cfg     Config
 	now     func() time.Time
-	own     *budget.Budget // nil when the host has a Throttle
 	notices *budget.Budget // one notice an hour about used up budgets
 }
 
@@ -121,8 +124,7 @@ func New(cfg Config) (*Service, error) {
 	clock := func() time.Time { return s.now() }
 	s.notices = budget.New(1, 24, clock)
 	if cfg.Throttle == nil {
-		s.own = budget.New(10, 50, clock)
-		s.cfg.Throttle = s.own
+		s.cfg.Throttle = budget.New(10, 50, clock)
 	}
 	return s, nil
 }
@@ -143,9 +145,7 @@ func (s *Service) Verify(ctx context.Context, user, code string) error {
 	if err != nil {
 		return s.refuse(ctx, user, reason, err)
 	}
-	if s.own != nil {
-		s.own.Refund(purposeVerify, user)
-	}
+	s.giveBack(ctx, purposeVerify, user)
 	return s.record(ctx, EventVerified, user)
 }
 
@@ -280,6 +280,16 @@ func (s *Service) take(ctx context.Context, purpose, user string) error {
 		s.notify(ctx, user, EventThrottled)
 	}
 	return &Throttled{retry}
+}
+
+// giveBack takes one try back after a right code, where the throttle can. An error leaves it counted, which costs the user
+// one try.
+func (s *Service) giveBack(ctx context.Context, purpose, user string) {
+	if t, ok := s.cfg.Throttle.(interface {
+		Return(ctx context.Context, purpose, key string) error
+	}); ok {
+		_ = t.Return(ctx, purpose, user)
+	}
 }
 
 // refuse records a refusal and returns err; an error of the log comes beside it, because a refusal stays one.

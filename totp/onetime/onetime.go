@@ -33,7 +33,8 @@ func (*Throttled) Error() string { return ErrThrottled.Error() }
 func (*Throttled) Is(target error) bool { return target == ErrThrottled }
 
 // A Throttle counts one try for a purpose ("onetime.issue", "onetime.verify") and a key (the code's purpose and the
-// user). ok false refuses it. *throttle.Limiter of password/throttle is one. An error denies.
+// user). ok false refuses it. An error denies. If it also has the method Return(ctx, purpose, key) error, that is called after a right
+// code, to give the try back. *throttle.Limiter of password/throttle is one; give it quotas for both purposes.
 type Throttle interface {
 	Take(ctx context.Context, purpose, key string) (ok bool, retryAfter time.Duration, err error)
 }
@@ -53,7 +54,7 @@ type Config struct {
 	// Store keeps the codes that wait. Required.
 	Store Store
 	// Throttle is the budget of sendings and tries for each purpose and user. nil: 5 sendings an hour and 20 a day, 10 tries an
-	// hour and 50 a day, counted in this process, where a right code costs no try.
+	// hour and 50 a day, counted in this process.
 	Throttle Throttle
 	// Digits of a code, 6 to 10. Zero: 6.
 	Digits int
@@ -81,10 +82,9 @@ const (
 
 // A Service makes and verifies codes. It is safe for concurrent use and starts no goroutine.
 type Service struct {
-	cfg   Config
-	now   func() time.Time
-	tries *budget.Budget // nil when the host has a Throttle
-	span  *big.Int       // 10^digits
+	cfg  Config
+	now  func() time.Time
+	span *big.Int // 10^digits
 }
 
 // New checks cfg and returns a service.
@@ -113,8 +113,7 @@ func New(cfg Config) (*Service, error) {
 	s := &Service{cfg: cfg, now: time.Now, span: new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(cfg.Digits)), nil)}
 	if cfg.Throttle == nil {
 		clock := func() time.Time { return s.now() }
-		s.tries = budget.New(10, 50, clock)
-		s.cfg.Throttle = ownThrottle{sendings: budget.New(5, 20, clock), tries: s.tries}
+		s.cfg.Throttle = ownThrottle{sendings: budget.New(5, 20, clock), tries: budget.New(10, 50, clock)}
 	}
 	return s, nil
 }
@@ -127,6 +126,10 @@ func (o ownThrottle) Take(ctx context.Context, purpose, key string) (bool, time.
 		return o.sendings.Take(ctx, purpose, key)
 	}
 	return o.tries.Take(ctx, purpose, key)
+}
+
+func (o ownThrottle) Return(ctx context.Context, purpose, key string) error {
+	return o.tries.Return(ctx, purpose, key)
 }
 
 // Issue draws a code for a purpose (a constant of the program, such as "verify-address") and a user, in the place of an earlier
@@ -197,9 +200,7 @@ func (s *Service) Verify(ctx context.Context, purpose, user, challenge, code str
 	if reason, err := s.verify(ctx, purpose, user, challenge, code); err != nil {
 		return s.refuse(ctx, purpose, user, reason, err)
 	}
-	if s.tries != nil {
-		s.tries.Refund(purposeVerify, budgetKey(purpose, user))
-	}
+	s.giveBack(ctx, purpose, user)
 	return s.record(ctx, EventVerified, purpose, user)
 }
 
@@ -283,6 +284,16 @@ func (s *Service) take(ctx context.Context, kind, purpose, user string) error {
 		return errors.Join(&Throttled{retry}, err)
 	}
 	return &Throttled{retry}
+}
+
+// giveBack takes one try back after a right code, where the throttle can. An error leaves it counted, which costs the user
+// one try.
+func (s *Service) giveBack(ctx context.Context, purpose, user string) {
+	if t, ok := s.cfg.Throttle.(interface {
+		Return(ctx context.Context, purpose, key string) error
+	}); ok {
+		_ = t.Return(ctx, purposeVerify, budgetKey(purpose, user))
+	}
 }
 
 // refuse records a refusal and returns err; an error of the log comes beside it, because a refusal stays one.

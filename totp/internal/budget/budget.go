@@ -82,14 +82,15 @@ func (w *window) advance(now time.Time) {
 	}
 }
 
-// Refund gives one try back: a right answer costs nothing.
-func (b *Budget) Refund(purpose, key string) {
+// Return gives one try back: a right answer costs nothing.
+func (b *Budget) Return(_ context.Context, purpose, key string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if w := b.keys[name{purpose, key}]; w != nil {
 		w.hour = max(0, w.hour-1)
 		w.day = max(0, w.day-1)
 	}
+	return nil
 }
 
 // drop forgets the keys whose windows have both ended, at most once a minute: a full table must not make every call
