@@ -43,6 +43,9 @@ type visit struct {
 
 func (f *Flow) visit(w http.ResponseWriter, r *http.Request, pathway string) *visit {
 	ctx, cancel := context.WithTimeout(r.Context(), f.cfg.Timeout)
+	if w != nil {
+		w.Header().Set("Cache-Control", "no-store") // the answer may show the secret of an enrolment
+	}
 	return &visit{
 		Flow: f, ctx: ctx, cancel: cancel, w: w, r: r, s: session.From(r.Context()), pathway: pathway,
 		addr: clientaddr.From(r, f.cfg.Proxies),
