@@ -56,13 +56,16 @@ func NewMemoryKeyStore() *MemoryKeyStore {
 
 // Load implements [KeyStore].
 func (m *MemoryKeyStore) Load(ctx context.Context, subject string) (SubjectKey, error) {
+	if err := ctx.Err(); err != nil {
+		return SubjectKey{}, err
+	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	key, ok := m.keys[subject]
 	if !ok {
 		return SubjectKey{}, ErrUnknownKey
 	}
-	return key.clone(), ctx.Err()
+	return key.clone(), nil
 }
 
 // Create implements [KeyStore].

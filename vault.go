@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 var (
@@ -163,8 +165,8 @@ func (a At) check() error {
 }
 
 func checkSubject(subject string) error {
-	if subject == "" || len(subject) > maxSubject {
-		return fmt.Errorf("skans: a subject has 1 to %d bytes", maxSubject)
+	if subject == "" || len(subject) > maxSubject || !utf8.ValidString(subject) || strings.IndexByte(subject, 0) >= 0 {
+		return fmt.Errorf("skans: a subject is UTF-8 of 1 to %d bytes without NUL", maxSubject) // what databases can compare
 	}
 	return nil
 }
