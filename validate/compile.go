@@ -25,7 +25,7 @@ type core struct {
 	fields   []*field // all that are read from the request's top level, in the struct's order
 	sources  [sourceCount]map[string]*field
 	body     bodyKind
-	required bool // a body is
+	document *field // the JSON object at the top
 	hasFiles bool
 	hasCheck bool
 	maxBody  int64
@@ -85,8 +85,9 @@ func (c *core) settle(t reflect.Type) (errs []error) {
 		errs = append(errs, fmt.Errorf("validate: %s: "+format, append([]any{t}, args...)...))
 	}
 	inForm := false
+	c.document = &field{}
 	for i, f := range c.fields {
-		f.order = i
+		f.rank(i)
 		if c.sources[f.source] == nil {
 			c.sources[f.source] = map[string]*field{}
 		}
@@ -95,10 +96,10 @@ func (c *core) settle(t reflect.Type) (errs []error) {
 		case sourceForm, sourceFile:
 			inForm = true
 			c.maxForm += f.count
-			c.required = c.required || !f.optional
 		case sourceJSON:
 			c.body = bodyJSON
-			c.required = true
+			f.slot = len(c.document.inner)
+			c.document.inner = append(c.document.inner, f)
 		case sourceQuery:
 			c.maxQuery += f.count
 		}
@@ -108,11 +109,12 @@ func (c *core) settle(t reflect.Type) (errs []error) {
 		}
 	}
 	switch {
-	case inForm && c.body == bodyJSON:
+	case inForm && len(c.document.inner) > 0:
 		fail("has fields in a form and fields in JSON; a request has one body, so make two schemas")
 	case inForm:
 		c.body = bodyForm
 	}
+	c.document.members = c.sources[sourceJSON]
 	c.maxForm += spareParameters
 	c.maxQuery += spareParameters
 	c.maxBody += 1 << 20
@@ -139,6 +141,14 @@ func (c *core) settle(t reflect.Type) (errs []error) {
 	}
 	c.messages = slices.Clone(c.messages)
 	return append(errs, c.settleFiles(t)...)
+}
+
+// rank gives a field and all inside it its place among the answers.
+func (f *field) rank(order int) {
+	f.order = order
+	for _, m := range f.inner {
+		m.rank(order)
+	}
 }
 
 func (c *core) settleMethods() string {
@@ -193,6 +203,7 @@ type builder struct {
 	errs       []error
 	parents    []reflect.Type // of nested JSON objects, to refuse a type that holds itself
 	onlyJSON   bool
+	prefix     string
 }
 
 func (b *builder) fail(goName, format string, args ...any) {
@@ -270,7 +281,7 @@ func (b *builder) source(f *field, tag string) bool {
 	if f.source == sourceHeader {
 		name = textproto.CanonicalMIMEHeaderKey(name)
 	}
-	f.in, f.name = in, name
+	f.in, f.name, f.label = in, name, b.prefix+name
 	// A form field and a file are parts of the same body, so that one name for both is one name for two fields.
 	key := in + " " + name
 	if f.source == sourceFile {
@@ -374,12 +385,12 @@ func (b *builder) object(f *field, t reflect.Type) {
 		return
 	}
 	f.kind = kindObject
-	inner := builder{core: b.core, structName: t.String(), seen: map[string]string{}, parents: append(slices.Clone(b.parents), t), onlyJSON: true}
+	inner := builder{core: b.core, structName: t.String(), prefix: f.label + ".", seen: map[string]string{}, parents: append(slices.Clone(b.parents), t), onlyJSON: true}
 	inner.walk(t, nil)
 	b.errs = append(b.errs, inner.errs...)
 	f.members = map[string]*field{}
 	for i, m := range inner.fields {
-		m.order = i
+		m.slot = i
 		f.members[m.name] = m
 	}
 	f.inner = inner.fields

@@ -161,8 +161,8 @@ func (c *core) conflict(err error) []fault {
 	if errors.As(err, &conflict) {
 		for _, name := range conflict.Names {
 			for _, f := range c.fields {
-				if f.name == name && len(out) < maxFaults {
-					out = append(out, fault{order: f.order, in: f.in, name: f.name, code: "conflict", f: f, text: conflict.Message})
+				if f.label == name && len(out) < maxFaults {
+					out = append(out, fault{order: f.order, in: f.in, name: f.label, code: "conflict", f: f, text: conflict.Message})
 				}
 			}
 		}

@@ -38,8 +38,10 @@ type parser interface {
 // field is one compiled field. It does not change after the compilation.
 type field struct {
 	goName, in, name string
+	label            string // the name with those of the objects around it, as "address.street"
 	index            []int
-	order            int
+	order            int // of the field at the top, in the struct
+	slot             int // in its own object
 	source           int
 	typ              reflect.Type // the element's, for slices and pointers
 	kind             kind
@@ -277,8 +279,14 @@ func decimalText(s string) bool {
 	return !negative || strings.Trim(s, "-0.") != ""
 }
 
+// exponent reports whether a number that JSON's grammar has passed has an exponent: programs write small numbers so.
+func exponent(s string) bool {
+	mantissa, _, ok := strings.Cut(strings.ToLower(s), "e")
+	return ok && strings.Trim(mantissa, "-0.") != "" && !strings.ContainsAny(s, "xXpP_nN")
+}
+
 func (f *field) fillFloat(dst reflect.Value, text string) string {
-	if len(text) > maxDigits || !decimalText(text) {
+	if len(text) > maxDigits || !decimalText(text) && !(f.source == sourceJSON && exponent(text)) {
 		return "type"
 	}
 	n, err := strconv.ParseFloat(text, f.typ.Bits())

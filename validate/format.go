@@ -17,6 +17,10 @@ var formats = []*class{
 	{name: "uuid", about: "a UUID of RFC 9562 in lower case", length: 36, ascii: set("0-9a-fA-F-"), form: uuid},
 	{name: "colour", about: "# and six hexadecimal digits in lower case", length: 7, ascii: set("#0-9a-fA-F"), form: colour},
 	{name: "phone", about: "a number of ITU-T E.164: + and 7 to 15 digits", length: 24, ascii: set("+0-9 -"), form: phone},
+	{name: "country", about: "a code of ISO 3166-1 alpha-2", length: 2, ascii: set("A-Z"), form: listedCode(countries, 2)},
+	{name: "currency", about: "a code of ISO 4217", length: 3, ascii: set("A-Z"), form: listedCode(currencies, 3)},
+	{name: "language", about: "a tag of BCP 47", length: 35, ascii: set("A-Za-z0-9-"), form: languageTag},
+	{name: "iban", about: "an account number of ISO 13616", length: 42, ascii: set("A-Za-z0-9 "), form: iban},
 	{name: "path", about: "an absolute path on this site", ascii: set("!-~"), form: localPath},
 }
 

@@ -15,9 +15,6 @@ import (
 // multipart reads the parts of a multipart/form-data body (RFC 7578) one after another. Files stream to disk; nothing
 // larger than the text fields' own limits is held in memory.
 func (in *intake) multipart(body io.Reader, boundary string) stop {
-	if in.r.MultipartForm != nil && (in.r.MultipartForm.Value != nil || in.r.MultipartForm.File != nil) {
-		return stop{status: http.StatusBadRequest, code: "syntax", cause: errRead}
-	}
 	reader := multipart.NewReader(body, boundary)
 	var buf bytes.Buffer
 	for n := 0; ; n++ {
@@ -25,6 +22,9 @@ func (in *intake) multipart(body io.Reader, boundary string) stop {
 		part, err := reader.NextRawPart()
 		if err == io.EOF {
 			return fine
+		}
+		if err != nil && n == 0 && in.r.MultipartForm != nil {
+			return stop{status: http.StatusBadRequest, code: "syntax", cause: errRead}
 		}
 		if err != nil {
 			return broken(err)

@@ -199,13 +199,21 @@ func (in *intake) lookup(source int, name string) *field {
 	if f := in.core.sources[source][name]; f != nil {
 		return f
 	}
-	for s := range in.core.sources {
-		if f := in.core.sources[s][name]; f != nil && s != sourcePath && s != sourceHeader {
-			in.fault(f, "source")
-			return nil
+	if f := in.core.elsewhere(name); f != nil {
+		in.fault(f, "source")
+	} else {
+		in.unknown(sourceNames[source])
+	}
+	return nil
+}
+
+// elsewhere finds the field that is called so in any place where a client chooses names.
+func (c *core) elsewhere(name string) *field {
+	for s, fields := range c.sources {
+		if f := fields[name]; f != nil && s != sourcePath && s != sourceHeader {
+			return f
 		}
 	}
-	in.unknown(sourceNames[source])
 	return nil
 }
 
@@ -224,7 +232,7 @@ func (in *intake) fault(f *field, code string) {
 			return
 		}
 	}
-	in.add(fault{order: f.order, in: f.in, name: f.name, code: code, f: f})
+	in.add(fault{order: f.order, in: f.in, name: f.label, code: code, f: f})
 }
 
 func (in *intake) add(f fault) {
@@ -267,8 +275,12 @@ func (in *intake) take(f *field, text string, t token) {
 
 // place is where a field's value goes.
 func (in *intake) place(f *field) reflect.Value {
-	v := in.root
-	for _, i := range f.index {
+	return at(in.root, f.index)
+}
+
+// at is FieldByIndex without its checks for nil pointers: embedded structs are never pointers here.
+func at(v reflect.Value, index []int) reflect.Value {
+	for _, i := range index {
 		v = v.Field(i)
 	}
 	return v
@@ -302,7 +314,8 @@ func (in *intake) missing() {
 	for i, f := range in.core.fields {
 		n := int(in.seen[i])
 		switch {
-		case n == 0 && f.source != sourceJSON && f.optional:
+		case f.source == sourceJSON: // an object looks after its own members
+		case n == 0 && f.optional:
 			f.absent(in.place(f))
 		case n == 0 && !f.optional:
 			in.fault(f, "missing")

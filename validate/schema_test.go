@@ -101,3 +101,5 @@ func TestErrorIsAProblemDocument(t *testing.T) {
 	require.NotContains(t, w.Body.String(), "script")
 	require.Contains(t, w.Body.String(), `"name":"password","code":"missing"`)
 }
+
+func get(target string) *http.Request { return httptest.NewRequest("GET", target, nil) }
