@@ -1,0 +1,220 @@
+package sanitize
+
+import (
+	"bytes"
+	"strings"
+
+	"golang.org/x/net/html/atom"
+)
+
+// bodyElement are the attributes that <body> hands to the <div> that stands for it.
+var bodyElement = &element{name: "body", atom: atom.Body, role: block, attrs: set(aBgColor, aColor)}
+
+// attributes writes the attributes of the current tag that may stay. For a link it returns where it leads.
+func (w *washing) attributes(e *element, more bool) (to address) {
+	allowed := e.attrs | global
+	if w.comment {
+		allowed = (e.attrs | global) & inComment
+	}
+	var seen attrSet
+	blocked := w.report.Blocked
+	w.style = w.style[:0]
+	for more {
+		var rawKey, rawValue []byte
+		rawKey, rawValue, more = w.tokens.TagAttr()
+		def, known := attributes[string(rawKey)]
+		if !known || !allowed.has(def.attr) {
+			w.dropAttribute(e, string(rawKey), rawValue, blocked)
+			continue
+		}
+		if seen.has(def.attr) {
+			continue // the first one counts (HTML standard, 13.2.5.33)
+		}
+		seen |= set(def.attr)
+		if def.attr == aID || def.attr == aName {
+			seen |= set(aID, aName) // both become the id
+		}
+		if !bytes.ContainsAny(rawValue, "\x00") { // no mail program writes one
+			w.attribute(e, def.attr, string(rawKey), string(rawValue), def.check, &to, blocked)
+		}
+	}
+	if len(w.style) > 0 {
+		w.write("style", w.style)
+	}
+	return to
+}
+
+func (w *washing) dropAttribute(e *element, key string, value []byte, blocked int) {
+	switch {
+	case loads[key] && w.report.Blocked == blocked:
+		w.refuseLoad(string(value))
+	case e.atom == atom.A && (key == "rel" || key == "target"): // every link gets its own
+	default:
+		w.report.Removed++
+	}
+}
+
+func (w *washing) attribute(e *element, a attr, key, value string, check func([]byte, string) ([]byte, bool), to *address, blocked int) {
+	switch a {
+	case aHref:
+		*to = w.href(value)
+		return
+	case aSrc:
+		w.src(value, blocked)
+		return
+	case aStyle:
+		d := declarations{blocked: w.refuseLoad}
+		w.style = d.appendTo(w.style, value)
+		w.report.Removed += d.removed
+		return
+	case aID, aName:
+		if !w.id("id", "", value) {
+			w.report.Removed++
+		}
+		return
+	}
+	if e == bodyElement {
+		w.bodyColor(a, value)
+		return
+	}
+	var buf [128]byte
+	clean, ok := check(buf[:0], value)
+	if !ok {
+		w.report.Removed++
+		return
+	}
+	w.write(key, clean)
+}
+
+func (w *washing) bodyColor(a attr, value string) {
+	property := "color:"
+	if a == aBgColor {
+		property = "background-color:"
+	}
+	if len(w.style) > 0 {
+		w.style = append(w.style, ';')
+	}
+	mark := len(w.style)
+	clean, ok := legacyColor(append(w.style, property...), value)
+	if !ok {
+		clean = clean[:mark]
+	}
+	w.style = bytes.TrimSuffix(clean, []byte(";"))
+}
+
+func (w *washing) write(key string, value []byte) {
+	w.b.out = append(append(append(w.b.out, ' '), key...), `="`...)
+	w.b.out = append(appendEscaped(w.b.out, value), '"')
+}
+
+// id writes a prefixed name. A name that has the prefix keeps it as it is, so that washing twice changes nothing.
+func (w *washing) id(key, before, name string) bool {
+	prefix := w.mail.IDPrefix
+	name = strings.TrimSpace(name)
+	if prefix == "" || name == "" || len(name) > 128 {
+		return false
+	}
+	for i := range len(name) {
+		if c := name[i]; !isAlnum(c) && c != '-' && c != '_' && c != '.' && c != ':' {
+			return false
+		}
+	}
+	if !strings.HasPrefix(name, prefix) {
+		name = prefix + name
+	}
+	w.write(key, []byte(before+name))
+	return true
+}
+
+// href writes the address of a link and what must stand with it.
+func (w *washing) href(value string) address {
+	if name, ok := strings.CutPrefix(strings.TrimSpace(value), "#"); ok {
+		if !w.id("href", "#", name) {
+			w.report.Removed++
+			return address{}
+		}
+		return address{full: "#"}
+	}
+	to, ok := parseLink(value)
+	if !ok {
+		w.report.Removed++
+		return address{}
+	}
+	if to.host == "" {
+		w.write("href", []byte(to.full))
+		return to
+	}
+	target := to.full
+	if w.mail.Leave != nil {
+		if target = w.mail.Leave(to.full); !ownAddress(target) {
+			w.report.Removed++
+			return address{}
+		}
+	}
+	w.write("href", []byte(target))
+	w.b.out = append(w.b.out, ` rel="noopener noreferrer nofollow" target="_blank"`...)
+	return to
+}
+
+// src writes the address of a picture, or counts it.
+func (w *washing) src(value string, blocked int) {
+	trimmed := strings.TrimSpace(value)
+	scheme, rest, _ := strings.Cut(trimmed, ":")
+	switch strings.ToLower(scheme) {
+	case "cid":
+		if w.mail.CID != nil {
+			if url, ok := w.mail.CID(contentID(rest)); ok && mappedPicture(url) {
+				w.write("src", []byte(url))
+				return
+			}
+		}
+		w.report.Removed++
+		return
+	case "data":
+		if url, ok := dataPicture(trimmed, w.mail.DataBytes); ok {
+			w.write("src", []byte(url))
+			return
+		}
+		w.report.Removed++
+		return
+	}
+	if strings.HasPrefix(trimmed, "//") {
+		value = "https:" + trimmed
+	}
+	if a, ok := parseLink(value); ok && w.mail.Remote == Allow && public(a.host) {
+		w.write("src", []byte("https"+strings.TrimPrefix(a.full, a.scheme)))
+		w.remote = true
+		return
+	}
+	if w.report.Blocked == blocked {
+		w.refuseLoad(value)
+	}
+}
+
+// contentID is what a cid: URL names (RFC 2392): percent-encoded, without the angle brackets of the header.
+func contentID(s string) string {
+	if strings.IndexByte(s, '%') >= 0 {
+		s = percentDecode(s)
+	}
+	return strings.Trim(s, "<> ")
+}
+
+func percentDecode(s string) string {
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) && isHex(s[i+1:i+3]) {
+			out = append(out, unhex(s[i+1])<<4|unhex(s[i+2]))
+			i += 2
+			continue
+		}
+		out = append(out, s[i])
+	}
+	return string(out)
+}
+
+func unhex(c byte) byte {
+	if c <= '9' {
+		return c - '0'
+	}
+	return c | 0x20 - 'a' + 10
+}
