@@ -150,9 +150,9 @@ func call[T any](ctx context.Context, timeout time.Duration, f func(context.Cont
 		err   error
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 	done := make(chan result, 1)
 	go func() {
-		defer cancel()
 		value, err := f(ctx)
 		done <- result{value, err}
 	}()
