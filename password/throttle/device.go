@@ -1,11 +1,10 @@
 package throttle
 
 import (
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
 	"time"
-
-	"crypto/rand"
 )
 
 // A device cookie is base64url of: random id (16 bytes), time of issue (8 bytes, Unix seconds), MAC (32 bytes) over
@@ -22,7 +21,7 @@ const (
 func (l *Limiter) NewDevice(name string) string {
 	b := make([]byte, deviceHead, deviceBytes)
 	_, _ = rand.Read(b[:deviceID]) // never fails: crypto/rand ends the program instead
-	binary.BigEndian.PutUint64(b[deviceID:], uint64(l.now().Unix()))
+	binary.BigEndian.PutUint64(b[deviceID:], uint64(time.Now().Unix()))
 	b = append(b, l.cfg.Keys.MAC("throttle.device", CanonicalName(name), string(b))...)
 	return base64.RawURLEncoding.EncodeToString(b)
 }
@@ -46,7 +45,7 @@ func (l *Limiter) deviceKey(canonical, cookie string) (Key, bool) {
 		return Key{}, false
 	}
 	issued := time.Unix(int64(binary.BigEndian.Uint64(b[deviceID:])), 0)
-	if age := l.now().Sub(issued); age > l.cfg.DeviceTTL {
+	if age := time.Now().Sub(issued); age > l.cfg.DeviceTTL {
 		return Key{}, false
 	}
 	return Key(b[deviceHead : deviceHead+len(Key{})]), true

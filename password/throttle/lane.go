@@ -23,7 +23,7 @@ const maxLanes = 5
 // lane is one bucket that an attempt passes, with what it is for.
 type lane struct {
 	key     Key
-	limit   Limit
+	limit   *Limit
 	reason  string
 	captcha int // count from which a CAPTCHA is due; 0 means that this lane asks for none
 }
@@ -40,7 +40,7 @@ var paths = sync.Pool{New: func() any { return new(path) }}
 
 func (p *path) free() { paths.Put(p) }
 
-func (p *path) add(key Key, limit Limit, reason string, captcha int) {
+func (p *path) add(key Key, limit *Limit, reason string, captcha int) {
 	p.lanes = append(p.lanes, lane{key, limit, reason, captcha})
 }
 
@@ -49,13 +49,16 @@ func (p *path) add(key Key, limit Limit, reason string, captcha int) {
 func (p *path) gates(a Attempt) []Bucket {
 	p.buckets = p.room[:0]
 	for _, l := range p.lanes {
-		if l.captcha > 0 && !a.Captcha && (l.limit.Stop == 0 || l.captcha < l.limit.Stop) {
-			l.limit.Stop = l.captcha
+		p.buckets = append(p.buckets, Bucket{Key: l.key, Limit: *l.limit})
+		if stop := &p.buckets[len(p.buckets)-1].Limit.Stop; l.captcha > 0 && !a.Captcha && (*stop == 0 || l.captcha < *stop) {
+			*stop = l.captcha
 		}
-		p.buckets = append(p.buckets, Bucket{Key: l.key, Limit: l.limit})
 	}
 	return p.buckets
 }
+
+// streakLimit remembers the failures of an address in a row, for an hour; only the CAPTCHA stops at it.
+var streakLimit = Limit{Forget: time.Hour}
 
 // path returns the buckets of an attempt. A known device passes its own only: however many others fail at the name, or
 // from the same address, its owner is not locked out.
@@ -65,7 +68,7 @@ func (l *Limiter) path(a Attempt) *path {
 	name := CanonicalName(a.Name)
 	captcha := max(0, l.cfg.CaptchaAfter)
 	if key, ok := l.deviceKey(name, a.Device); ok {
-		p.add(key, l.cfg.Device, reasonDevice, captcha)
+		p.add(key, &l.cfg.Device, reasonDevice, captcha)
 		return p
 	}
 	byName := l.nameKey(name)
@@ -75,14 +78,14 @@ func (l *Limiter) path(a Attempt) *path {
 	copy(pair[12:], addr[:12])
 	copy(streak[:], addr[8:])
 	copy(streak[16:], addr[:8])
-	p.add(pair, l.cfg.Pair, reasonPair, 0)
-	p.add(byName, l.cfg.Name, reasonName, 0)
-	p.add(addr, l.cfg.Address, reasonAddress, 0)
+	p.add(pair, &l.cfg.Pair, reasonPair, 0)
+	p.add(byName, &l.cfg.Name, reasonName, 0)
+	p.add(addr, &l.cfg.Address, reasonAddress, 0)
 	if captcha > 0 {
-		p.add(streak, Limit{Forget: time.Hour}, reasonStreak, captcha)
+		p.add(streak, &streakLimit, reasonStreak, captcha)
 	}
 	if network != (Key{}) {
-		p.add(network, l.cfg.Network, reasonNetwork, 0)
+		p.add(network, &l.cfg.Network, reasonNetwork, 0)
 	}
 	return p
 }
@@ -104,8 +107,9 @@ func (l *Limiter) addrKeys(addr netip.Addr) (one, network Key) {
 }
 
 // decide reads the states that the store filled in. reason names the lane that is shut longest.
-func (p *path) decide(now time.Time) (d Decision, reason string) {
-	for i, b := range p.buckets {
+func (p *path) decide(now int64) (d Decision, reason string) {
+	for i := range p.buckets {
+		b := &p.buckets[i]
 		shut := p.lanes[i].limit.Wait(b.State, now)
 		if shut > d.RetryAfter {
 			d.RetryAfter, reason = shut, p.lanes[i].reason
@@ -122,7 +126,7 @@ func (p *path) decide(now time.Time) (d Decision, reason string) {
 }
 
 // refuse reports a refusal. The name is left out: people type passwords into the wrong field.
-func (l *Limiter) refuse(ctx context.Context, a Attempt, p *path, now time.Time) (Decision, error) {
+func (l *Limiter) refuse(ctx context.Context, a Attempt, p *path, now int64) (Decision, error) {
 	d, reason := p.decide(now)
 	d.Allowed = false
 	return d, l.record(ctx, EventRefused, slog.String("addr", text(a.Addr)), slog.String("reason", reason))

@@ -38,7 +38,7 @@ type Config struct {
 	CaptchaAfter int
 	// DeviceTTL is how long a device cookie is good; 0 means 180 days.
 	DeviceTTL time.Duration
-	// Quotas are the limits of [Limiter.Take] by purpose; the one under "" is for all others. Default: 5 in 5 minutes.
+	// Quotas are the limits of [Limiter.Take] by purpose; the one under "" is for all others. Default: 10 in an hour.
 	Quotas map[string]Quota
 
 	// Audit records the events; nil means that they are not recorded.
@@ -49,7 +49,6 @@ type Config struct {
 type Limiter struct {
 	cfg   Config
 	store Store
-	now   func() time.Time
 }
 
 // New returns a Limiter, or an error that says what to change in the Config.
@@ -104,9 +103,9 @@ func New(cfg Config) (*Limiter, error) {
 		if cfg.Quotas == nil {
 			cfg.Quotas = map[string]Quota{}
 		}
-		cfg.Quotas[""] = Quota{Limit: 5, Per: 5 * time.Minute}
+		cfg.Quotas[""] = Quota{Limit: 10, Per: time.Hour}
 	}
-	return &Limiter{cfg: cfg, store: cfg.Store, now: time.Now}, nil
+	return &Limiter{cfg: cfg, store: cfg.Store}, nil
 }
 
 func (l Limit) check() error {
@@ -154,7 +153,7 @@ type Decision struct {
 func (l *Limiter) Reserve(ctx context.Context, a Attempt) (Decision, error) {
 	p := l.path(a)
 	defer p.free()
-	now := l.now()
+	now := time.Now().UnixNano()
 	callCtx, cancel := l.deadline(ctx)
 	defer cancel()
 	taken, err := l.store.Take(callCtx, now, p.gates(a))
@@ -176,7 +175,7 @@ func (l *Limiter) Check(ctx context.Context, a Attempt) (Decision, error) {
 	if err := l.store.Look(ctx, p.gates(a)); err != nil {
 		return Decision{}, fmt.Errorf("throttle: store: %w", err)
 	}
-	d, _ := p.decide(l.now())
+	d, _ := p.decide(time.Now().UnixNano())
 	return d, nil
 }
 
@@ -219,7 +218,9 @@ func (l *Limiter) Forgive(ctx context.Context, name string) error {
 }
 
 // Sweep drops what has expired from the store and returns how many counts that were. Call it every few minutes, or use [Limiter.Run].
-func (l *Limiter) Sweep(ctx context.Context) (int, error) { return l.store.Sweep(ctx, l.now()) }
+func (l *Limiter) Sweep(ctx context.Context) (int, error) {
+	return l.store.Sweep(ctx, time.Now().UnixNano())
+}
 
 // Run sweeps every five minutes until ctx ends, and returns its cause.
 func (l *Limiter) Run(ctx context.Context) error {

@@ -3,7 +3,6 @@ package throttle
 import (
 	"context"
 	"sync"
-	"time"
 )
 
 // maxKeys bounds what strangers can fill the memory store with: about 50 MB.
@@ -19,20 +18,13 @@ type memoryStore struct {
 	max    int
 }
 
-// count is a State in half the space, with the time at which it is forgotten.
+// count is a State with the time at which it is forgotten.
 type count struct {
-	n                    int64
-	first, last, expires int64 // Unix nanoseconds
+	State
+	expires int64
 }
 
-func (c count) state() State {
-	if c.n == 0 {
-		return State{}
-	}
-	return State{Count: int(c.n), First: time.Unix(0, c.first), Last: time.Unix(0, c.last)}
-}
-
-func (m *memoryStore) Take(ctx context.Context, now time.Time, buckets []Bucket) (bool, error) {
+func (m *memoryStore) Take(ctx context.Context, now int64, buckets []Bucket) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
@@ -41,7 +33,7 @@ func (m *memoryStore) Take(ctx context.Context, now time.Time, buckets []Bucket)
 	open := true
 	for i := range buckets {
 		b := &buckets[i]
-		b.State = m.counts[b.Key].state()
+		b.State = m.counts[b.Key].State
 		open = open && b.Limit.Wait(b.State, now) == 0
 	}
 	if !open {
@@ -53,26 +45,26 @@ func (m *memoryStore) Take(ctx context.Context, now time.Time, buckets []Bucket)
 		if b.State.Count == 0 {
 			m.makeRoom(now)
 		}
-		m.counts[b.Key] = count{int64(after.Count), after.First.UnixNano(), after.Last.UnixNano(), b.Limit.Expires(after).UnixNano()}
+		m.counts[b.Key] = count{after, b.Limit.Expires(after)}
 	}
 	return true, nil
 }
 
 // makeRoom drops one count when the store is full: an expired one or the smallest of eight that the map happens to
 // yield first.
-func (m *memoryStore) makeRoom(now time.Time) {
+func (m *memoryStore) makeRoom(now int64) {
 	if len(m.counts) < m.max {
 		return
 	}
 	var victim Key
-	least, seen := int64(-1), 0
+	least, seen := -1, 0
 	for k, c := range m.counts {
-		if c.expires <= now.UnixNano() {
+		if c.expires <= now {
 			victim = k
 			break
 		}
-		if least < 0 || c.n < least {
-			victim, least = k, c.n
+		if least < 0 || c.Count < least {
+			victim, least = k, c.Count
 		}
 		if seen++; seen == 8 {
 			break
@@ -88,7 +80,7 @@ func (m *memoryStore) Look(ctx context.Context, buckets []Bucket) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i := range buckets {
-		buckets[i].State = m.counts[buckets[i].Key].state()
+		buckets[i].State = m.counts[buckets[i].Key].State
 	}
 	return nil
 }
@@ -99,7 +91,7 @@ func (m *memoryStore) Refund(ctx context.Context, r Refund) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	spent := m.counts[r.Source].n
+	spent := m.counts[r.Source].Count
 	delete(m.counts, r.Source)
 	for _, k := range r.Targets {
 		m.subtract(k, spent)
@@ -113,20 +105,20 @@ func (m *memoryStore) Refund(ctx context.Context, r Refund) error {
 	return nil
 }
 
-func (m *memoryStore) subtract(k Key, n int64) {
+func (m *memoryStore) subtract(k Key, n int) {
 	c, ok := m.counts[k]
 	if !ok {
 		return
 	}
-	if c.n <= n {
+	if c.Count <= n {
 		delete(m.counts, k)
 		return
 	}
-	c.n -= n
+	c.Count -= n
 	m.counts[k] = c
 }
 
-func (m *memoryStore) Sweep(ctx context.Context, now time.Time) (int, error) {
+func (m *memoryStore) Sweep(ctx context.Context, now int64) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
@@ -134,7 +126,7 @@ func (m *memoryStore) Sweep(ctx context.Context, now time.Time) (int, error) {
 	defer m.mu.Unlock()
 	n := 0
 	for k, c := range m.counts {
-		if c.expires <= now.UnixNano() {
+		if c.expires <= now {
 			delete(m.counts, k)
 			n++
 		}

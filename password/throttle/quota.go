@@ -19,7 +19,7 @@ type Quota struct {
 func (l *Limiter) Take(ctx context.Context, purpose, key string) (ok bool, retryAfter time.Duration, err error) {
 	callCtx, cancel := l.deadline(ctx)
 	defer cancel()
-	now := l.now()
+	now := time.Now().UnixNano()
 	buckets := []Bucket{l.quota(purpose, key)}
 	taken, err := l.store.Take(callCtx, now, buckets)
 	if err != nil {

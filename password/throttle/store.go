@@ -32,29 +32,29 @@ type Bucket struct {
 // A State is what a store keeps for a key. The zero State is that of a key it does not know.
 type State struct {
 	Count       int
-	First, Last time.Time // when the first and the last unit were counted
+	First, Last int64 // when the first and the last unit were counted, in nanoseconds of Unix time
 }
 
-// Expires returns when the state is forgotten.
-func (l Limit) Expires(s State) time.Time {
+// Expires returns when the state is forgotten, in nanoseconds of Unix time.
+func (l *Limit) Expires(s State) int64 {
 	if l.Fixed {
-		return s.First.Add(l.Forget)
+		return s.First + int64(l.Forget)
 	}
-	return s.Last.Add(l.Forget)
+	return s.Last + int64(l.Forget)
 }
 
-// Wait returns how long the bucket is still shut at now; 0 means that it is open. A state that has expired counts as
-// none.
-func (l Limit) Wait(s State, now time.Time) time.Duration {
+// Wait returns how long the bucket is still shut at now (nanoseconds of Unix time); 0 means that it is open. A state
+// that has expired counts as none. A clock that was put back shuts nothing for longer than the limit says.
+func (l *Limit) Wait(s State, now int64) time.Duration {
 	if s.Count == 0 {
 		return 0
 	}
-	left := l.Expires(s).Sub(now)
+	left := l.Expires(s) - now
 	if left <= 0 {
 		return 0
 	}
 	if l.Stop > 0 && s.Count >= l.Stop {
-		return left
+		return min(time.Duration(left), l.Forget)
 	}
 	if l.Delay <= 0 || s.Count < l.Free {
 		return 0
@@ -63,12 +63,12 @@ func (l Limit) Wait(s State, now time.Time) time.Duration {
 	if shift := s.Count - l.Free; shift < 32 && l.Delay < l.MaxDelay>>shift {
 		delay = l.Delay << shift
 	}
-	return max(0, s.Last.Add(delay).Sub(now))
+	return min(max(0, time.Duration(s.Last-now)+delay), delay)
 }
 
 // Count returns the state after one more unit.
-func (l Limit) Count(s State, now time.Time) State {
-	if s.Count == 0 || !now.Before(l.Expires(s)) {
+func (l *Limit) Count(s State, now int64) State {
+	if s.Count == 0 || now >= l.Expires(s) {
 		return State{Count: 1, First: now, Last: now}
 	}
 	return State{Count: s.Count + 1, First: s.First, Last: now}
@@ -89,15 +89,15 @@ type Refund struct {
 // two calls see each other's half. A method must return soon after ctx ends. An error means that nothing was counted,
 // and the attempt is denied.
 type Store interface {
-	// Take fills in the State of each bucket, and counts one unit in every one ([Limit.Count]) if all of them are open
-	// at now ([Limit.Wait] is 0), and otherwise in none. An expired state may be filled in as it is or as zero.
+	// Take, at now in nanoseconds of Unix time, fills in the State of each bucket, and counts one unit in every one ([Limit.Count]) if all of them are open
+	// ([Limit.Wait] is 0), and otherwise in none. An expired state may be filled in as it is or as zero.
 	// buckets has 1 to 8 different keys and belongs to the caller after the call. A state may be dropped when
 	// its limit's [Limit.Expires] has passed, not before.
-	Take(ctx context.Context, now time.Time, buckets []Bucket) (taken bool, err error)
+	Take(ctx context.Context, now int64, buckets []Bucket) (taken bool, err error)
 	// Look fills in the State of each bucket and changes nothing.
 	Look(ctx context.Context, buckets []Bucket) error
 	// Refund takes back. Counts do not fall below 0; keys that are not known, and a zero Source, are passed over.
 	Refund(ctx context.Context, r Refund) error
 	// Sweep drops what has expired by now and returns how many.
-	Sweep(ctx context.Context, now time.Time) (int, error)
+	Sweep(ctx context.Context, now int64) (int, error)
 }
