@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"html/template"
 	"log"
 	"net/http"
@@ -22,7 +21,6 @@ type login struct { // all that may come in
 	Name     string       `in:"form name" rule:"login,max=64"`
 	Password skans.Secret `in:"form password" rule:"secret,max=256"`
 }
-
 var form = validate.Must[login](validate.Options{})
 var page = template.Must(template.New("").Parse(`<!doctype html><title>Sign in</title><form method="post"><input type="hidden" name="csrf" value="{{.}}"><input name="name"><input name="password" type="password"><button>Sign in</button></form>`))
 
@@ -34,10 +32,10 @@ func handler(origin, plain string) http.Handler {
 	keys, err := skans.NewKeyring(skans.GenerateKey("quickstart"))
 	hasher, err1 := password.New(password.Config{Keys: keys})
 	hash, err2 := hasher.Hash(context.Background(), "1", plain)
+	demo := signin.User{ID: "1", Name: "demo", PasswordHash: hash}
 	limiter, err3 := throttle.New(throttle.Config{Keys: keys})
 	sessions, err4 := session.New(session.Config{Keys: keys, Origins: []string{origin}})
-	flow, err5 := signin.New(signin.Config{Passwords: hasher, Throttle: limiter, Sessions: sessions, Keys: keys,
-		Users: signin.MemoryUsers(signin.User{ID: "1", Name: "demo", PasswordHash: hash})}) // in place of your table of accounts
+	flow, err5 := signin.New(signin.Config{Users: signin.MemoryUsers(demo), Passwords: hasher, Throttle: limiter, Sessions: sessions, Keys: keys})
 	if err := errors.Join(err, err1, err2, err3, err4, err5); err != nil {
 		log.Fatal(err)
 	}
@@ -55,7 +53,7 @@ func handler(origin, plain string) http.Handler {
 		if _, signedIn := session.From(r.Context()).User(); !signedIn {
 			http.Redirect(w, r, "/login", http.StatusSeeOther)
 		} else {
-			fmt.Fprintln(w, "Only whoever signed in sees this.")
+			_, _ = w.Write([]byte("Only whoever signed in sees this."))
 		}
 	})
 	return sessions.Handler(mux)
