@@ -34,7 +34,7 @@ func (m *MemoryStore) Load(ctx context.Context, user string) (Record, error) {
 		return Record{}, nil
 	}
 	out := r.Record
-	out.Recovery = len(r.recovery)
+	out.Active, out.Pending, out.Recovery = r.Active.clone(), r.Pending.clone(), len(r.recovery)
 	return out, nil
 }
 
@@ -50,7 +50,7 @@ func (m *MemoryStore) Begin(ctx context.Context, user string, pending Factor) er
 		r = &memoryRecord{}
 		m.users[user] = r
 	}
-	r.Pending = Factor{pending.ID, bytes.Clone(pending.Sealed)}
+	r.Pending = pending.clone()
 	return nil
 }
 
@@ -61,7 +61,7 @@ func (m *MemoryStore) Confirm(ctx context.Context, user, id string, step int64, 
 			return false
 		}
 		r.Active, r.Pending, r.LastStep = r.Pending, Factor{}, step
-		r.recovery = slices.Clone(recovery)
+		r.recovery = cloneAll(recovery)
 		return true
 	})
 }
@@ -83,7 +83,7 @@ func (m *MemoryStore) SetRecovery(ctx context.Context, user, id string, recovery
 		if !r.active(id) {
 			return false
 		}
-		r.recovery = slices.Clone(recovery)
+		r.recovery = cloneAll(recovery)
 		return true
 	})
 }
@@ -134,3 +134,13 @@ func (m *MemoryStore) change(ctx context.Context, user string, f func(*memoryRec
 }
 
 func (r *memoryRecord) active(id string) bool { return id != "" && r.Active.ID == id }
+
+func (f Factor) clone() Factor { return Factor{f.ID, bytes.Clone(f.Sealed)} }
+
+func cloneAll(hashes [][]byte) [][]byte {
+	out := make([][]byte, len(hashes))
+	for i, h := range hashes {
+		out[i] = bytes.Clone(h)
+	}
+	return out
+}
