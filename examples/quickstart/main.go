@@ -1,5 +1,4 @@
-// Command quickstart is a sign-in page and one protected page: go run ./examples/quickstart
-package main
+package main // a sign-in page and one protected page: go run ./examples/quickstart
 
 import (
 	"context"
@@ -21,6 +20,7 @@ type login struct { // all that may come in
 	Name     string       `in:"form name" rule:"login,max=64"`
 	Password skans.Secret `in:"form password" rule:"secret,max=256"`
 }
+
 var form = validate.Must[login](validate.Options{})
 var page = template.Must(template.New("").Parse(`<!doctype html><title>Sign in</title><form method="post"><input type="hidden" name="csrf" value="{{.}}"><input name="name"><input name="password" type="password"><button>Sign in</button></form>`))
 
@@ -29,12 +29,12 @@ func main() {
 }
 
 func handler(origin, plain string) http.Handler {
-	keys, err := skans.NewKeyring(skans.GenerateKey("quickstart"))
+	keys, err := skans.NewKeyring(skans.GenerateKey("2026"))
 	hasher, err1 := password.New(password.Config{Keys: keys})
 	hash, err2 := hasher.Hash(context.Background(), "1", plain)
-	demo := signin.User{ID: "1", Name: "demo", PasswordHash: hash}
 	limiter, err3 := throttle.New(throttle.Config{Keys: keys})
 	sessions, err4 := session.New(session.Config{Keys: keys, Origins: []string{origin}})
+	demo := signin.User{ID: "1", Name: "demo", PasswordHash: hash}
 	flow, err5 := signin.New(signin.Config{Users: signin.MemoryUsers(demo), Passwords: hasher, Throttle: limiter, Sessions: sessions, Keys: keys})
 	if err := errors.Join(err, err1, err2, err3, err4, err5); err != nil {
 		log.Fatal(err)
