@@ -147,7 +147,6 @@ func (c *compiler) rule(k kind, name string, from Rule) (*rule, error) {
 
 // check refuses combinations that mean nothing, or something else than they seem to.
 func (r *Rule) check(k kind) error {
-	open := r.effect == public || r.effect == publicBecause
 	switch {
 	case r.effect == noEffect:
 		return errors.New("has no effect; begin with Allow, Public, PublicBecause, PublicWithKey or Inherit")
@@ -171,7 +170,7 @@ func (r *Rule) check(k kind) error {
 		return errors.New("Once belongs to a rule with a key")
 	case r.tied && r.effect != allow:
 		return errors.New("Tied belongs to Allow")
-	case open && len(r.deny) > 0:
+	case r.open() && len(r.deny) > 0:
 		return errors.New("is open to everybody and denies a role; signing out would open it, so the deny is for show")
 	case r.label != "" && k != pageKind:
 		return errors.New("only a page can stand in the menu")

@@ -40,66 +40,99 @@ type judge struct {
 	country    *hostCondition
 }
 
+// A verdict is a decision in two words, so that it travels in registers.
+type verdict struct {
+	why   why
+	about *Condition // where that is the reason
+}
+
+func (v verdict) decision() Decision {
+	d := Decision{Allowed: v.why == yes, Reason: reasons[v.why]}
+	if v.about != nil {
+		d.Detail = v.about.String()
+	}
+	return d
+}
+
+type why uint8
+
+const (
+	undeclared why = iota // the zero verdict denies
+	yes
+	anonymous
+	foreign
+	outsider
+	denied
+	noRole
+	notTied
+	unmet
+	noKey
+	unavailable
+	noTenant
+)
+
+var reasons = [...]Reason{Undeclared, Allowed, Anonymous, Foreign, Outsider, Denied, NoRole, NotTied, Unmet, NoKey, Unavailable, NoTenant}
+
 // decide is the whole decision: declared, and no deny, and (the key, or the gate, the tenant and a role or tie), and
 // every condition. Whatever is not said here is denied.
-func (r *rule) decide(ctx context.Context, s *snapshot, j *judge, sub *Subject, at Object, keyed bool) Decision {
+func (r *rule) decide(ctx context.Context, s *snapshot, j *judge, sub *Subject, at *Object, keyed bool) verdict {
 	if r == nil {
-		return Decision{Reason: Undeclared}
+		return verdict{}
 	}
 	if r.in != "" && at.Tenant == "" {
-		return Decision{Reason: NoTenant}
+		return verdict{why: noTenant}
 	}
-	if r.effect != public && r.effect != publicBecause {
-		if reason := r.entitled(ctx, s, j, sub, at, keyed && r.keyed()); reason != Allowed {
-			return Decision{Reason: reason}
+	if !r.open() {
+		if why := r.entitled(ctx, s, j, sub, at, keyed); why != yes {
+			return verdict{why: why}
 		}
 	}
 	for i := range r.denyWhen {
 		if j.met(ctx, &r.denyWhen[i], sub, at, true) {
-			return Decision{Reason: Denied, Detail: r.denyWhen[i].String()}
+			return verdict{denied, &r.denyWhen[i]}
 		}
 	}
 	for i := range r.require {
 		if !j.met(ctx, &r.require[i], sub, at, false) {
-			return Decision{Reason: Unmet, Detail: r.require[i].String()}
+			return verdict{unmet, &r.require[i]}
 		}
 	}
-	return Decision{Allowed: true, Reason: Allowed}
+	return verdict{why: yes}
 }
 
 // entitled decides everything about the person: deny first, then key, gate, tie and role.
-func (r *rule) entitled(ctx context.Context, s *snapshot, j *judge, sub *Subject, at Object, keyed bool) Reason {
-	held, denied := r.rolesHeld(ctx, s, j, sub, at)
-	if denied {
-		return Denied
+func (r *rule) entitled(ctx context.Context, s *snapshot, j *judge, sub *Subject, at *Object, keyed bool) why {
+	held, barred := r.rolesHeld(ctx, s, j, sub, at)
+	if barred {
+		return denied
 	}
-	if keyed {
-		return Allowed
+	if keyed && r.keyed() {
+		return yes
 	}
 	if r.effect != allow {
-		return NoKey
+		return noKey
 	}
 	if sub.ID == "" {
-		return Anonymous
+		return anonymous
 	}
 	tied := len(sub.Ties) > 0 && sub.tied(r.name, at)
 	switch {
 	case tied && (held || !r.tied):
-		return Allowed
-	case r.in != "" && !held && !sub.belongs(at.Tenant):
-		return Foreign
+		return yes
+	case !held && r.in != "" && !sub.belongs(at.Tenant):
+		return foreign
 	case !sub.Backend && !tied:
-		return Outsider
+		return outsider
 	case !held:
-		return NoRole
+		return noRole
 	case r.tied:
-		return NotTied
+		return notTied
 	}
-	return Allowed
+	return yes
 }
 
 // rolesHeld goes through the roles once: whether one allows, and whether one denies.
-func (r *rule) rolesHeld(ctx context.Context, s *snapshot, j *judge, sub *Subject, at Object) (held, denied bool) {
+func (r *rule) rolesHeld(ctx context.Context, s *snapshot, j *judge, sub *Subject, at *Object) (held, barred bool) {
 	for i := range sub.Roles {
 		g := &sub.Roles[i]
 		here := g.Tenant == "" || r.in != "" && g.Tenant == at.Tenant
@@ -108,21 +141,19 @@ func (r *rule) rolesHeld(ctx context.Context, s *snapshot, j *judge, sub *Subjec
 		}
 		n := s.roles.table.index(string(g.Role))
 		if n < 0 {
-			denied = denied || r.denying != nil
+			barred = barred || r.denying != nil
 			continue
 		}
-		if r.denying.has(n) {
-			denied = true
-		}
+		barred = barred || r.denying.has(n)
 		if here && !held {
 			held = r.allowing.free.has(n) || len(r.allowing.gated) > 0 && j.demands(ctx, s, r.allowing.gated[n], sub, at)
 		}
 	}
-	return held, denied
+	return held, barred
 }
 
 // demands reports whether in one of the ways every role's Require is met.
-func (j *judge) demands(ctx context.Context, s *snapshot, ways [][]int, sub *Subject, at Object) bool {
+func (j *judge) demands(ctx context.Context, s *snapshot, ways [][]int, sub *Subject, at *Object) bool {
 next:
 	for _, way := range ways {
 		for _, role := range way {
@@ -141,7 +172,7 @@ next:
 const skew = time.Minute
 
 // met decides one condition. broken is the answer where it cannot be told: an error, a panic, a late answer.
-func (j *judge) met(ctx context.Context, c *Condition, sub *Subject, at Object, broken bool) bool {
+func (j *judge) met(ctx context.Context, c *Condition, sub *Subject, at *Object, broken bool) bool {
 	switch c.kind {
 	case secondFactor:
 		return !latest(sub.Proofs, true).IsZero()
@@ -149,13 +180,16 @@ func (j *judge) met(ctx context.Context, c *Condition, sub *Subject, at Object, 
 		when := latest(sub.Proofs, c.kind == freshSecondFactor)
 		return !when.IsZero() && time.Since(when) <= c.age
 	case network:
+		if !sub.Addr.IsValid() || sub.Addr.Zone() != "" {
+			return broken
+		}
 		addr := sub.Addr.Unmap()
 		for _, p := range c.nets {
 			if p.Contains(addr) {
 				return true
 			}
 		}
-		return !addr.IsValid() && broken
+		return false
 	case country:
 		return j.country.holds(ctx, c, sub, at, broken)
 	case named:

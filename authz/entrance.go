@@ -2,9 +2,11 @@ package authz
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 )
 
@@ -62,14 +64,19 @@ func hasEncoded(path, codes string) bool {
 	return false
 }
 
-// A request is what is pinned while one request runs: the policy and who asks.
+// A request is what is pinned while one request runs: the policy and who asks. It is safe for concurrent use.
 type request struct {
-	guard *Guard
-	snap  *snapshot
-	http  *http.Request
-	once  sync.Once
-	sub   Subject
-	err   error
+	guard    *Guard
+	snap     *snapshot
+	http     *http.Request
+	once     sync.Once
+	asked    atomic.Pointer[answer] // nil until the subject has been asked for
+	refusing atomic.Bool
+}
+
+type answer struct {
+	sub Subject
+	err error
 }
 
 type requestKey struct{ g *Guard }
@@ -79,37 +86,49 @@ func (g *Guard) pinned(r *http.Request) *request {
 	if st, ok := r.Context().Value(requestKey{g}).(*request); ok {
 		return st
 	}
-	return &request{guard: g, snap: g.snap.Load(), http: r}
+	return g.pin(r)
+}
+
+// pin gives a request its state.
+func (g *Guard) pin(r *http.Request) *request {
+	st := &request{guard: g, snap: g.snap.Load()}
+	st.http = r.WithContext(context.WithValue(r.Context(), requestKey{g}, st))
+	return st
 }
 
 // subject asks the host once. An error stays an error for the whole request.
-func (st *request) subject() (*Subject, error) {
+func (st *request) subject() *answer {
 	st.once.Do(func() {
-		st.err = errSubjectPanicked
-		defer func() { _ = recover() }()
-		ctx, cancel := context.WithTimeout(st.http.Context(), st.guard.cfg.Timeout)
-		defer cancel()
-		st.sub, st.err = st.guard.cfg.Subject(st.http.WithContext(ctx))
-		if st.err == nil && !st.sub.Addr.IsValid() {
-			st.sub.Addr = st.guard.cfg.ClientAddr(st.http)
+		sub, err := call(st.http.Context(), st.guard.asker, func(ctx context.Context) (Subject, error) {
+			return st.guard.cfg.Subject(st.http.WithContext(ctx))
+		})
+		if err == nil && !sub.Addr.IsValid() {
+			sub.Addr = st.guard.cfg.ClientAddr(st.http)
 		}
+		st.asked.Store(&answer{sub, err})
 	})
-	if st.err != nil {
-		return &Subject{}, st.err
+	return st.asked.Load()
+}
+
+// user returns who asks, if that is known by now.
+func (st *request) user() string {
+	if a := st.asked.Load(); a != nil {
+		return a.sub.ID
 	}
-	return &st.sub, nil
+	return ""
 }
 
 // decide answers for the request's subject. Nothing is asked about the person where the rule is open to everybody.
-func (st *request) decide(r *rule, at Object, keyed bool) Decision {
-	sub := &Subject{}
+func (st *request) decide(r *rule, at Object, keyed bool) verdict {
+	var sub *Subject
 	if r != nil && !r.plain() {
-		var err error
-		if sub, err = st.subject(); err != nil {
-			return Decision{Reason: Unavailable}
+		a := st.subject()
+		if a.err != nil {
+			return verdict{why: unavailable}
 		}
+		sub = &a.sub
 	}
-	return r.decide(st.http.Context(), st.snap, &st.guard.judge, sub, at, keyed)
+	return r.decide(st.http.Context(), st.snap, &st.guard.judge, sub, &at, keyed)
 }
 
 // object reads the object of a rule from the path.
@@ -135,25 +154,25 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.NotFound(w, r)
 		return
 	}
-	st := &request{guard: g, snap: g.snap.Load()}
-	r = r.WithContext(context.WithValue(r.Context(), requestKey{g}, st))
-	st.http = r
+	st := g.pin(r)
 	rule := rt.in(st.snap)
 	at := st.object(rule)
 	key := ""
 	if rule != nil && rule.keyed() {
 		key = st.key(rule, at)
 	}
-	d := st.decide(rule, at, key != "")
-	if d.Allowed && key != "" {
+	v, err := st.decide(rule, at, key != ""), error(nil)
+	if v.why == yes && key != "" {
 		noReferrer(w)
 		if rule.once {
-			d = st.spend(key)
+			v, err = st.spend(key)
 		}
 	}
-	if !d.Allowed {
-		g.refuse(w, r, st.refusal(rule, rt.name, at, d))
+	if v.why != yes {
+		e := st.refusal(rule, rt.name, at, v)
+		e.Cause = errors.Join(e.Cause, err)
+		g.refuse(w, st.http, e)
 		return
 	}
-	rt.next.ServeHTTP(w, r)
+	rt.next.ServeHTTP(w, st.http)
 }

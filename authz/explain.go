@@ -11,16 +11,16 @@ func (g *Guard) Explain(subject Subject, name Name, object Object) Decision {
 	s, ctx := g.snap.Load(), context.Background()
 	k, text := spell(name)
 	r := s.find(k, text)
-	d := r.decide(ctx, s, &g.judge, &subject, object, false)
+	d := r.decide(ctx, s, &g.judge, &subject, &object, false).decision()
 	if r == nil {
 		d.Steps = []string{fmt.Sprintf("no: the policy has no %s of this name", k)}
 		return d
 	}
-	d.Steps = r.steps(ctx, s, &g.judge, &subject, object)
+	d.Steps = r.steps(ctx, s, &g.judge, &subject, &object)
 	return d
 }
 
-func (r *rule) steps(ctx context.Context, s *snapshot, j *judge, sub *Subject, at Object) []string {
+func (r *rule) steps(ctx context.Context, s *snapshot, j *judge, sub *Subject, at *Object) []string {
 	steps := []string{fmt.Sprintf("rule: %s", r.Rule)}
 	say := func(ok bool, yes, no string) {
 		if ok && yes != "" {
@@ -74,18 +74,18 @@ func (g *Guard) May(subject Subject) []string {
 	var out []string
 	for _, r := range s.sorted {
 		for _, tie := range subject.Ties {
-			if tie.Name == r.name && r.decide(ctx, s, &g.judge, &subject, tie.Object, false).Allowed {
+			if tie.Name == r.name && r.decide(ctx, s, &g.judge, &subject, &tie.Object, false).why == yes {
 				out = append(out, place(r.name, tie.Object))
 			}
 		}
 		if r.in == "" {
-			if r.decide(ctx, s, &g.judge, &subject, Object{}, false).Allowed {
+			if r.decide(ctx, s, &g.judge, &subject, &Object{}, false).why == yes {
 				out = append(out, r.name)
 			}
 			continue
 		}
 		for _, at := range places {
-			if r.decide(ctx, s, &g.judge, &subject, at, false).Allowed {
+			if r.decide(ctx, s, &g.judge, &subject, &at, false).why == yes {
 				out = append(out, place(r.name, at))
 			}
 		}

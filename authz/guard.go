@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -40,7 +41,8 @@ type Config struct {
 	Conditions map[string]func(context.Context, Subject, Object) (bool, error)
 	// Country places an address (ISO 3166-1 alpha-2, "SE"). nil: no Country condition is ever met.
 	Country func(context.Context, netip.Addr) (string, error)
-	// Timeout bounds each call of Subject's context, of a condition, of Country and of Spend. 0: two seconds.
+	// Timeout bounds each call of Subject, of a condition, of Country and of Spend, whether or not it minds its
+	// context. 0: two seconds.
 	Timeout time.Duration
 
 	// ClientAddr tells the client's address (session/transport has one that knows the proxies). nil: the peer's.
@@ -61,6 +63,8 @@ type Config struct {
 type Guard struct {
 	cfg   Config
 	judge judge
+	asker *caller // of Subject
+	store *caller // of Spend
 	snap  atomic.Pointer[snapshot]
 	ready atomic.Bool
 	// byName is filled when the guard starts.
@@ -98,7 +102,7 @@ func New(policy Policy, cfg Config) (*Guard, error) {
 	if err := modernMux(); err != nil {
 		return nil, err
 	}
-	g := &Guard{cfg: cfg, mux: http.NewServeMux()}
+	g := &Guard{cfg: cfg, mux: http.NewServeMux(), asker: newCaller(cfg.Timeout), store: newCaller(cfg.Timeout)}
 	if err := g.hostConditions(); err != nil {
 		return nil, err
 	}
@@ -126,20 +130,20 @@ func (g *Guard) compile(policy Policy) (*snapshot, error) {
 // hostConditions wraps the host's functions.
 func (g *Guard) hostConditions() error {
 	g.judge.conditions = map[string]*hostCondition{}
-	for name, call := range g.cfg.Conditions {
+	for name, ask := range g.cfg.Conditions {
 		if err := checkName(name); err != nil {
 			return fmt.Errorf("authz: Config.Conditions: %w", err)
 		}
-		if call == nil {
+		if ask == nil {
 			return fmt.Errorf("authz: Config.Conditions[%q] is nil", name)
 		}
-		g.judge.conditions[name] = newHostCondition(g.cfg.Timeout,
+		g.judge.conditions[name] = &hostCondition{newCaller(g.cfg.Timeout),
 			func(ctx context.Context, _ *Condition, sub Subject, at Object) (bool, error) {
-				return call(ctx, sub, at)
-			})
+				return ask(ctx, sub, at)
+			}}
 	}
 	if g.cfg.Country != nil {
-		g.judge.country = newHostCondition(g.cfg.Timeout, g.inCountry)
+		g.judge.country = &hostCondition{newCaller(g.cfg.Timeout), g.inCountry}
 	}
 	return nil
 }
@@ -155,13 +159,13 @@ func (g *Guard) inCountry(ctx context.Context, c *Condition, sub Subject, _ Obje
 	if len(code) != 2 {
 		return false, errors.New("authz: country unknown")
 	}
-	return strings.Contains(c.words, code) && !strings.Contains(code, " "), nil
+	return slices.Contains(strings.Fields(c.words), code), nil
 }
 
 // Decide answers for a subject without a request. A key opens nothing here. ctx bounds the host's conditions.
 func (g *Guard) Decide(ctx context.Context, subject Subject, name Name, object Object) Decision {
 	s := g.snap.Load()
-	return s.find(spell(name)).decide(ctx, s, &g.judge, &subject, object, false)
+	return s.find(spell(name)).decide(ctx, s, &g.judge, &subject, &object, false).decision()
 }
 
 // A Right is a name looked up once, for a decision on a path that is taken often. It follows [Guard.Reload].
@@ -186,7 +190,7 @@ func (g *Guard) Right(name Name) *Right {
 // Decide is [Guard.Decide] for this right.
 func (h *Right) Decide(ctx context.Context, subject Subject, object Object) Decision {
 	s := h.guard.snap.Load()
-	return h.in(s).decide(ctx, s, &h.guard.judge, &subject, object, false)
+	return h.in(s).decide(ctx, s, &h.guard.judge, &subject, &object, false).decision()
 }
 
 // in returns the rule in a snapshot.

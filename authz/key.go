@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"net/http"
 	"time"
 )
@@ -67,21 +66,19 @@ func (st *request) key(r *rule, at Object) string {
 }
 
 // spend uses a key up. The store learns a keyed hash of it, never the key.
-func (st *request) spend(key string) Decision {
+func (st *request) spend(key string) (verdict, error) {
 	g := st.guard
 	raw, _ := base64.RawURLEncoding.DecodeString(key)
 	expires := time.Unix(int64(binary.BigEndian.Uint64(raw)), 0)
-	ctx, cancel := context.WithTimeout(st.http.Context(), g.cfg.Timeout)
-	defer cancel()
-	first, err := g.cfg.Spend(ctx, hex.EncodeToString(g.cfg.Keys.MAC(keyPurpose+".spent", key)), expires)
+	id := hex.EncodeToString(g.cfg.Keys.MAC(keyPurpose+".spent", key))
+	first, err := call(st.http.Context(), g.store, func(ctx context.Context) (bool, error) { return g.cfg.Spend(ctx, id, expires) })
 	switch {
 	case err != nil:
-		st.err = errors.Join(st.err, err)
-		return Decision{Reason: Unavailable}
+		return verdict{why: unavailable}, err
 	case !first:
-		return Decision{Reason: NoKey, Detail: "used before"}
+		return verdict{why: noKey}, nil
 	}
-	return Decision{Allowed: true, Reason: Allowed}
+	return verdict{why: yes}, nil
 }
 
 // noReferrer keeps a key that stands in the address out of the Referer header and out of caches.

@@ -22,8 +22,6 @@ const (
 // maxNext bounds the address that a login page carries along.
 const maxNext = 2048
 
-var errSubjectPanicked = errors.New("authz: Config.Subject panicked")
-
 // A Refusal is the error of everything that a guard refuses in a request. Its text is fit for a log and tells a client
 // nothing that it may not know; what to show is decided by Status.
 type Refusal struct {
@@ -54,14 +52,17 @@ func (e *Refusal) Error() string {
 func (e *Refusal) Unwrap() error { return e.Cause }
 
 // refusal makes the refusal of a decision: 404 where even a 403 would tell that something is there.
-func (st *request) refusal(r *rule, name string, at Object, d Decision) *Refusal {
-	e := &Refusal{Name: clip(name), Object: at, Decision: d, Status: http.StatusForbidden}
+func (st *request) refusal(r *rule, name string, at Object, v verdict) *Refusal {
+	e := &Refusal{Name: clip(name), Object: at, Decision: v.decision(), Status: http.StatusForbidden}
 	switch {
-	case d.Reason == Unavailable:
-		e.Status, e.Cause = http.StatusServiceUnavailable, st.err
-	case r == nil, r.hidden, d.Reason == Foreign, d.Reason == NoTenant, d.Reason == NotTied:
+	case v.why == unavailable:
+		e.Status = http.StatusServiceUnavailable
+		if a := st.asked.Load(); a != nil {
+			e.Cause = a.err
+		}
+	case r == nil, r.hidden, v.why == foreign, v.why == noTenant, v.why == notTied:
 		e.Status = http.StatusNotFound
-	case d.Reason == Anonymous && r.kind == pageKind:
+	case v.why == anonymous && r.kind == pageKind:
 		e.Login = st.guard.login(st.http)
 	}
 	return e
@@ -129,7 +130,6 @@ func (g *Guard) report(r *http.Request, e *Refusal) {
 	if e.Ref == "" {
 		e.Ref = refusal.NewRef()
 	}
-	st := g.pinned(r)
 	attrs := make([]slog.Attr, 0, 10)
 	text := func(key, value string) {
 		if value != "" {
@@ -148,7 +148,7 @@ func (g *Guard) report(r *http.Request, e *Refusal) {
 	text("tenant", clip(e.Object.Tenant))
 	text("object", clip(e.Object.ID))
 	text("method", r.Method[:min(len(r.Method), 16)])
-	text("user", st.sub.ID)
+	text("user", g.pinned(r).user())
 	if addr := g.cfg.ClientAddr(r); addr.IsValid() {
 		text("addr", addr.String())
 	}
@@ -169,6 +169,8 @@ func loggable(u *url.URL) string {
 	return strings.Join(segments, "/")
 }
 
+// answer shows a refusal. While the host's own page is made, a further refusal is shown plainly, so that a page that is
+// itself refused does not go round for ever.
 func (g *Guard) answer(w http.ResponseWriter, r *http.Request, e *Refusal) {
 	if e.Ref == "" {
 		e.Ref = refusal.NewRef()
@@ -178,9 +180,10 @@ func (g *Guard) answer(w http.ResponseWriter, r *http.Request, e *Refusal) {
 		http.Redirect(w, r, e.Login, http.StatusSeeOther)
 		return
 	}
-	if g.cfg.Refuse != nil {
-		g.cfg.Refuse(w, r, e)
+	st := g.pinned(r)
+	if g.cfg.Refuse == nil || !st.refusing.CompareAndSwap(false, true) {
+		refusal.Page(w, e.Status, e.Ref)
 		return
 	}
-	refusal.Page(w, e.Status, e.Ref)
+	g.cfg.Refuse(w, st.http, e)
 }

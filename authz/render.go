@@ -115,7 +115,7 @@ func (rr *renderer) mayShow(name string) bool {
 			r = r.local
 		}
 	}
-	return p.decide(r, at, r.keyed() && p.key(r, at) != "").Allowed
+	return p.decide(r, at, r.keyed() && p.key(r, at) != "").why == yes
 }
 
 // can answers the templates.
@@ -145,7 +145,7 @@ func (rr *renderer) can(name string, about ...any) (bool, error) {
 	if r != nil && r.of == "" && len(about) == 0 {
 		at.ID = ""
 	}
-	return p.decide(r, at, false).Allowed, nil
+	return p.decide(r, at, false).why == yes, nil
 }
 
 func (rr *renderer) menu() ([]Item, error) {

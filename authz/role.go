@@ -10,7 +10,7 @@ import (
 
 const (
 	maxRoles = 1024
-	maxPaths = 32 // different sets of demands by which one role can be reached from another
+	maxWays  = 32 // different sets of demands by which one role can be reached from another
 )
 
 // roleSet is a set of role numbers.
@@ -24,9 +24,22 @@ type roles struct {
 	names []Role // sorted; a role's number is its place
 	table roleTable
 	defs  []RoleDef
-	// reach[i] says which roles a holder of i has, and under which sets of demanding roles: every role on the way that
-	// has a Require must have it met.
-	reach []map[int][][]int
+	reach []*reach
+}
+
+// reach says which other roles a holder of one has: freely, or under one of several sets of demanding roles. Every role on
+// the way that has a Require must have it met.
+type reach struct {
+	free  roleSet
+	gated map[int][][]int
+}
+
+// ways returns the sets of roles whose Require must be met to have the target.
+func (r *reach) ways(target int) [][]int {
+	if r.free.has(target) {
+		return [][]int{{}}
+	}
+	return r.gated[target]
 }
 
 func compileRoles(defs map[Role]RoleDef, conditions func(string, []Condition) error) (*roles, error) {
@@ -52,7 +65,7 @@ func compileRoles(defs map[Role]RoleDef, conditions func(string, []Condition) er
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	r.reach = make([]map[int][][]int, len(r.names))
+	r.reach = make([]*reach, len(r.names))
 	for i := range r.names {
 		if err := r.walk(i, nil); err != nil {
 			return nil, err
@@ -86,26 +99,47 @@ func (r *roles) walk(i int, path []int) error {
 	if r.reach[i] != nil {
 		return nil
 	}
-	own := []int{}
-	if len(r.defs[i].Require) > 0 {
-		own = []int{i}
+	got := &reach{free: make(roleSet, (len(r.names)+63)/64), gated: map[int][][]int{}}
+	demanding := len(r.defs[i].Require) > 0
+	if demanding {
+		got.gated[i] = [][]int{{i}}
+	} else {
+		got.free.add(i)
 	}
-	reach := map[int][][]int{i: {own}}
 	for _, name := range r.defs[i].Includes {
 		j := r.table.index(string(name))
 		if err := r.walk(j, append(path, i)); err != nil {
 			return err
 		}
-		for target, ways := range r.reach[j] {
-			for _, way := range ways {
-				reach[target] = addWay(reach[target], union(way, own))
-			}
-			if len(reach[target]) > maxPaths {
-				return fmt.Errorf("authz: role %q reaches %q by more than %d different demands; simplify Includes", r.names[i], r.names[target], maxPaths)
-			}
+		if err := r.inherit(got, i, j, demanding); err != nil {
+			return err
 		}
 	}
-	r.reach[i] = reach
+	r.reach[i] = got
+	return nil
+}
+
+// inherit adds to what i reaches all that the included role j does.
+func (r *roles) inherit(got *reach, i, j int, demanding bool) error {
+	from := r.reach[j]
+	for target := range r.names {
+		if from.free.has(target) && !demanding {
+			got.free.add(target)
+			delete(got.gated, target)
+		}
+		if got.free.has(target) {
+			continue
+		}
+		for _, way := range from.ways(target) {
+			if demanding {
+				way = union(way, []int{i})
+			}
+			got.gated[target] = addWay(got.gated[target], way)
+		}
+		if len(got.gated[target]) > maxWays {
+			return fmt.Errorf("authz: role %q reaches %q by more than %d different demands; simplify Includes", r.names[i], r.names[target], maxWays)
+		}
+	}
 	return nil
 }
 
@@ -157,7 +191,7 @@ func (c *compiler) holding(list []Role) *holders {
 	h := &holders{free: make(roleSet, (len(r.names)+63)/64)}
 	for held := range r.names {
 		for _, role := range list {
-			for _, way := range r.reach[held][r.table.index(string(role))] {
+			for _, way := range r.reach[held].ways(r.table.index(string(role))) {
 				if len(way) == 0 {
 					h.free.add(held)
 				} else {
@@ -187,8 +221,12 @@ func (h *holders) any() roleSet {
 
 // roleTable finds a role's number by its name. A map would cost half of a whole decision.
 type roleTable struct {
-	names []Role
-	slots []int16 // number + 1; 0: empty
+	slots []roleSlot // a power of two of them, at most a quarter in use
+}
+
+type roleSlot struct {
+	name   string
+	number int32 // -1: empty
 }
 
 func newRoleTable(names []Role) roleTable {
@@ -196,39 +234,51 @@ func newRoleTable(names []Role) roleTable {
 	for size < 4*len(names) {
 		size *= 2
 	}
-	t := roleTable{names: names, slots: make([]int16, size)}
+	t := roleTable{make([]roleSlot, size)}
+	for i := range t.slots {
+		t.slots[i].number = -1
+	}
+	mask := uint32(size - 1)
 	for i, name := range names {
-		at := spread(string(name)) & (size - 1)
-		for t.slots[at] != 0 {
-			at = (at + 1) & (size - 1)
+		at := spread(string(name)) & mask
+		for t.slots[at].number >= 0 {
+			at = (at + 1) & mask
 		}
-		t.slots[at] = int16(i + 1)
+		t.slots[at] = roleSlot{string(name), int32(i)}
 	}
 	return t
 }
 
 // index returns the role's number, or -1.
 func (t *roleTable) index(name string) int {
-	mask := len(t.slots) - 1
-	for at := spread(name) & mask; ; at = (at + 1) & mask {
-		n := int(t.slots[at&mask]) - 1
-		if n < 0 || string(t.names[n]) == name {
-			return n
+	mask := uint32(len(t.slots) - 1)
+	for at := spread(name); ; at++ {
+		slot := &t.slots[at&mask]
+		if slot.number < 0 || slot.name == name {
+			return int(slot.number)
 		}
 	}
 }
 
-// spread mixes the length and the bytes in which role names differ most: the last, the first and the middle ones.
-func spread(name string) int {
+// spread mixes the length and the ends of a name, where names of roles differ; two that agree in all of it only cost a
+// further comparison.
+func spread(name string) uint32 {
 	n := len(name)
-	if n == 0 {
-		return 0
+	var h uint64
+	switch {
+	case n >= 8:
+		h = word8(name[:8])*0x9E3779B97F4A7C15 ^ word8(name[n-8:])
+	case n >= 4:
+		h = word4(name[:4])<<32 | word4(name[n-4:])
+	case n > 0:
+		h = uint64(name[0])<<16 | uint64(name[n/2])<<8 | uint64(name[n-1])
 	}
-	h := uint32(n)
-	h = h*31 + uint32(name[n-1])
-	h = h*31 + uint32(name[0])
-	h = h*31 + uint32(name[n/2])
-	h = h*31 + uint32(name[(n-1)*3/4])
-	h *= 0x9E3779B1
-	return int(h >> 16)
+	return uint32((h ^ uint64(n)) * 0xD6E8FEB86659FD93 >> 32)
+}
+
+func word8(s string) uint64 { return word4(s[:4]) | word4(s[4:8])<<32 }
+
+func word4(s string) uint64 {
+	_ = s[3]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24
 }

@@ -105,9 +105,12 @@ func (r Rule) Menu(label string, order int) Rule { r.label, r.order = label, ord
 // keyed reports whether a key can open the rule.
 func (r *Rule) keyed() bool { return r.effect == publicWithKey || r.orKey }
 
+// open reports whether the rule asks nothing about the person.
+func (r *Rule) open() bool { return r.effect == public || r.effect == publicBecause }
+
 // plain reports whether the rule is open to everybody without looking at anything.
 func (r *Rule) plain() bool {
-	return (r.effect == public || r.effect == publicBecause) && len(r.denyWhen) == 0 && len(r.require) == 0
+	return r.open() && len(r.denyWhen) == 0 && len(r.require) == 0
 }
 
 // String returns the rule as one line of stable text, as the matrix shows it.

@@ -44,9 +44,9 @@ type Object struct {
 }
 
 // tied reports whether s has the tie itself.
-func (s *Subject) tied(name string, at Object) bool {
+func (s *Subject) tied(name string, at *Object) bool {
 	for i := range s.Ties {
-		if t := &s.Ties[i]; t.Name == name && t.Object == at {
+		if t := &s.Ties[i]; t.Name == name && t.Object == *at {
 			return true
 		}
 	}
