@@ -66,6 +66,7 @@ type washing struct {
 	link   linkText
 	remote bool // a remote picture was kept
 	body   bool // the body's attributes have been taken over
+	pre    int  // where the last <pre> begins: parsers drop the first line end there, and the next one when it is written again
 	buf    []byte
 	style  []byte
 }
@@ -100,6 +101,9 @@ func (w *washing) text(text []byte) {
 		w.b.text()
 	}
 	w.link.add(text)
+	if len(w.b.out) == w.pre {
+		text = bytes.TrimLeft(text, "\r\n")
+	}
 	w.b.out = appendEscaped(w.b.out, text)
 }
 
@@ -146,6 +150,9 @@ func (w *washing) start(a atom.Atom, more bool) {
 	w.b.out = append(append(w.b.out, '<'), e.name...)
 	w.attributes(e, more)
 	w.b.out = append(w.b.out, '>')
+	if a == atom.Pre {
+		w.pre = len(w.b.out)
+	}
 	if e.role != void && e.role != rule && e.role != column {
 		w.b.push(e, start)
 	}
@@ -195,7 +202,7 @@ func (w *washing) startLink(e *element, more bool) {
 	to := w.attributes(e, more)
 	w.buf, w.b.out = w.b.out, out
 	if to.full == "" {
-		if len(w.buf) > 0 && w.b.place(elements[atom.Span]) {
+		if bytes.Contains(w.buf, []byte(` id="`)) && w.b.place(elements[atom.Span]) {
 			w.b.out = append(append(append(w.b.out, "<span"...), w.buf...), "></span>"...)
 		}
 		return

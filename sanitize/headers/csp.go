@@ -42,9 +42,9 @@ func (p *Policy) csp(nonce string) string {
 
 // newNonce returns 128 random bits (CSP Level 3, 7.1, asks for at least that).
 func newNonce() string {
-	var b [18]byte         // 144 bits: base64 without padding
+	var b [18]byte         // 144 bits: 24 characters without padding
 	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the program instead
-	return base64.RawStdEncoding.EncodeToString(b[:])
+	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
 type nonceKey struct{}
