@@ -12,4 +12,6 @@ const (
 	EventMalformed = "password.hash_malformed"
 	// EventBusy says that a call found the queue full or gave up waiting. Attributes: user.
 	EventBusy = "password.busy"
+	// EventBreachUnknown says that [Breached] could not ask its service and let the password pass. Attributes: outcome.
+	EventBreachUnknown = "password.breach_unknown"
 )

@@ -57,4 +57,10 @@ var messages = map[string]translations{
 		"Passordet har vært med i en datalekkasje.",
 		"Le mot de passe est apparu dans une fuite de données.",
 	},
+	CodeUnchecked: {
+		"The password could not be checked; please try again later.",
+		"Lösenordet kunde inte kontrolleras; försök igen senare.",
+		"Passordet kunne ikke kontrolleres; prøv igjen senere.",
+		"Le mot de passe n'a pas pu être vérifié ; réessayez plus tard.",
+	},
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/skans-go/skans/password/internal/guess"
 )
 
 // About is what the service knows of the person who chooses a password, and what others know too.
@@ -14,6 +16,11 @@ type About struct {
 	Email    string
 	Names    []string // person, company
 	Service  string
+}
+
+// words returns all that others know, with the words of the policy.
+func (a About) words(policy []string) []string {
+	return slices.Concat([]string{a.Username, a.Email, a.Service}, a.Names, policy)
 }
 
 // A Rule refuses a candidate, or returns nil. It must be safe for concurrent use, must not keep the candidate, and
@@ -83,14 +90,13 @@ func (p Policy) CheckContext(ctx context.Context, candidate string, about About)
 	if utf8.RuneCountInString(candidate) < p.minLength() {
 		found = append(found, problem(CodeTooShort, p.minLength()))
 	}
-	forms := canonical(candidate)
-	if forms.digits() {
+	if guess.Digits(candidate) {
 		found = append(found, problem(CodeOnlyDigits, 0))
 	}
-	if forms.similar(p.Words, about) {
+	if guess.Similar(candidate, about.words(p.Words)) {
 		found = append(found, problem(CodeSimilar, 0))
 	}
-	if forms.common() {
+	if guess.Common(candidate) {
 		found = append(found, problem(CodeCommon, 0))
 	}
 	for _, rule := range p.Rules {
@@ -117,12 +123,12 @@ func (p Policy) Describe() string {
 		}
 	}
 	lines := []string{
-		fmt.Sprintf("common passwords: refused, %d entries, also decorated", commonEntries),
+		fmt.Sprintf("common passwords: refused, %d entries, also decorated", guess.Entries),
 		"composition rules: none",
 		"expiry: none",
 		fmt.Sprintf("maximum length: %d bytes", MaxBytes),
 		fmt.Sprintf("minimum length: %d characters", p.minLength()),
-		"only digits: refused below 20",
+		"only digits: refused below 20 digits",
 		"rules: " + orNone(rules),
 		"similar to user name, e-mail, names, service: refused",
 		"words: " + orNone(words),

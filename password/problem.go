@@ -11,6 +11,7 @@ const (
 	CodeSimilar    = "similar"
 	CodeCommon     = "common"
 	CodeBreached   = "breached"
+	CodeUnchecked  = "unchecked"
 )
 
 // A Problem is one reason why a new password is not accepted.

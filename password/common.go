@@ -1,5 +1,0 @@
-package password
-
-const commonEntries = 0
-
-func (f forms) common() bool { return false }
