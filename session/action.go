@@ -23,7 +23,7 @@ func (s *Session) OneTime(action string, object ...string) (string, error) {
 		if over := len(open) - (maxOnce-1)*nonceLen; over > 0 {
 			open = open[over:]
 		}
-		return old.with(onceKey, append(append([]byte{}, open...), nonce...)), nil
+		return old.with(onceKey, open+string(nonce)), nil
 	})
 	if err != nil {
 		return "", err
@@ -49,9 +49,9 @@ func (x *exchange) consume() *Refusal {
 		if used = i < 0; used {
 			return old, nil
 		}
-		rest := append(append([]byte{}, open[:i]...), open[i+nonceLen:]...)
-		if len(rest) == 0 {
-			rest = nil
+		rest := open[:i] + open[i+nonceLen:]
+		if rest == "" {
+			return old.without(onceKey), nil
 		}
 		return old.with(onceKey, rest), nil
 	}
@@ -81,9 +81,9 @@ func (s *Session) patchUnless(ctx context.Context, stop *bool) error {
 	return s.patch(ctx)
 }
 
-func indexNonce(open []byte, nonce string) int {
+func indexNonce(open, nonce string) int {
 	for i := 0; i+nonceLen <= len(open); i += nonceLen {
-		if string(open[i:i+nonceLen]) == nonce {
+		if open[i:i+nonceLen] == nonce {
 			return i
 		}
 	}

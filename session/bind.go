@@ -82,13 +82,13 @@ func (m *Manager) mismatch(b *binding, id string, r *http.Request) (reason strin
 	if b.https != clientaddr.HTTPS(r, m.cfg.Proxies) {
 		return "scheme", false
 	}
-	if part, on := m.agentPart(r); on && b.agent.known && !m.verify(b.agent.hash[:], purposeAgent, id, part) {
+	if part, on := m.agentPart(r); on && b.agent.known && !m.verify(string(b.agent.hash[:]), purposeAgent, id, part) {
 		reason, observe = "agent", m.cfg.Bind.Agent == AgentObserve
 		if !observe {
 			return reason, false
 		}
 	}
-	if slot, part := m.addressPart(b, r); slot != nil && slot.known && !m.verify(slot.hash[:], purposeAddress, id, part.text()) {
+	if slot, part := m.addressPart(b, r); slot != nil && slot.known && !m.verify(string(slot.hash[:]), purposeAddress, id, part.text()) {
 		return "address", m.cfg.Bind.Address == AddressObserve
 	}
 	return reason, observe

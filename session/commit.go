@@ -132,7 +132,7 @@ func (s *Session) rebase(ctx context.Context) error {
 	if !ok {
 		return unavailable(errBody)
 	}
-	b, err := parseBody(raw)
+	b, err := parseBody(raw, rec.Since)
 	if err != nil {
 		return unavailable(err)
 	}
@@ -184,7 +184,7 @@ func (s *Session) compose(now time.Time) {
 		s.token = newToken(newID())
 	}
 	id := s.token[:idLen]
-	s.body.created = now
+	s.body.created, s.body.since = now, now
 	s.body.binding = s.m.newBinding(id, s.x.request)
 	deadline := now.Add(anonymousLife)
 	s.rec = Record{

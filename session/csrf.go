@@ -197,7 +197,7 @@ func (s *Session) verifyCSRF(text string) presented {
 	plain := raw[len(raw)/2:]
 	subtle.XORBytes(plain, plain, raw[:len(raw)/2])
 	signed := plain[:len(plain)-macLen]
-	if !s.m.verify(plain[len(signed):], purposeCSRF, s.token, string(signed)) {
+	if !s.m.verify(string(plain[len(signed):]), purposeCSRF, s.token, string(signed)) {
 		return denied
 	}
 	p := presented{valid: true, tag: [tagLen]byte(signed[1:])}

@@ -96,7 +96,7 @@ func (x *exchange) load() *Refusal {
 // adopt takes the record if the token is its own.
 func (s *Session) adopt(rec Record, token string) *Refusal {
 	m, x := s.m, s.x
-	if !m.verify(rec.Token[:], purposeToken, token) {
+	if !m.verify(string(rec.Token[:]), purposeToken, token) {
 		return s.stranger(rec, token)
 	}
 	// Only the holder of the token gets this far, so ending a damaged row is not a way to end other people's.
@@ -105,7 +105,7 @@ func (s *Session) adopt(rec Record, token string) *Refusal {
 		s.damaged(rec)
 		return nil
 	}
-	b, err := parseBody(raw)
+	b, err := parseBody(raw, rec.Since)
 	if err != nil {
 		s.damaged(rec)
 		return nil
@@ -138,11 +138,11 @@ func (s *Session) stranger(rec Record, token string) *Refusal {
 	if !ok {
 		return nil
 	}
-	b, err := parseBody(raw)
+	b, err := parseBody(raw, rec.Since)
 	if err != nil {
 		return nil
 	}
-	at, ok := b.retiredAt(func(want []byte) bool { return s.m.verify(want, purposeToken, token) })
+	at, ok := b.retiredAt(func(hash string) bool { return s.m.verify(hash, purposeToken, token) })
 	if !ok {
 		return nil
 	}

@@ -47,7 +47,7 @@ func (s *Session) Login(ctx context.Context, user string, methods ...Method) err
 		s.rec.User = user
 		s.rec.Since = now
 		s.rec.Deadline = now.Add(s.m.cfg.Absolute)
-		s.body.proofs = nil
+		s.body.since, s.body.proofs = now, ""
 	})
 }
 
@@ -89,7 +89,7 @@ func (s *Session) renew(ctx context.Context, event string, methods ...Method) er
 		return ErrAnonymous
 	}
 	count := 0
-	s.body.eachProof(func([]byte, time.Time) bool { count++; return true })
+	s.body.eachProof(func(Method, time.Time) bool { count++; return true })
 	if count+len(methods) > maxProofs {
 		return fmt.Errorf("session: more than %d methods", maxProofs)
 	}
@@ -109,7 +109,7 @@ func (s *Session) rotate(ctx context.Context, event string, methods []Method, ch
 			s.token = ""
 			s.compose(now)
 		} else {
-			s.body.retired = s.body.retire(s.rec.Token, now)
+			s.body.retire(s.rec.Token, now)
 			s.token = newToken(s.rec.ID)
 			s.rec.Token = s.m.hashToken(s.token)
 			s.rec.Generation++
@@ -117,10 +117,10 @@ func (s *Session) rotate(ctx context.Context, event string, methods []Method, ch
 		}
 		change(now)
 		for _, m := range methods {
-			s.body.proofs = s.body.prove(m, now)
+			s.body.prove(m, now)
 		}
 		s.rec.Seen, s.rec.Expires = now, s.m.expires(now, s.rec.Deadline)
-		s.body.values = s.values.with(onceKey, nil)
+		s.body.values = s.values.without(onceKey)
 		s.m.seal(&s.rec, s.body.append(nil))
 		var err error
 		if insert {
@@ -200,7 +200,7 @@ func (s *Session) lost(err error) error {
 
 // reset forgets everything of a session that was ended for another user.
 func (s *Session) reset() {
-	s.rec, s.body, s.values, s.deltas, s.token, s.live, s.filled = Record{}, body{}, nil, nil, "", false, false
+	s.rec, s.body, s.values, s.deltas, s.token, s.live, s.filled = Record{}, body{}, "", nil, "", false, false
 }
 
 // Logout ends the session in the store and tells the browser to forget it and what it cached. Later writes of this request
@@ -232,7 +232,7 @@ func (s *Session) Logout(ctx context.Context) error {
 func (s *Session) signOut() {
 	s.clear = !s.ended.Load()
 	s.loggedOut, s.live, s.fresh, s.wanted = true, false, false, false
-	s.values, s.deltas = nil, nil
+	s.values, s.deltas = "", nil
 }
 
 // finish ends a session in the store and stops its requests but keep. A session that has ended already is no error.

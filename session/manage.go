@@ -39,13 +39,13 @@ func (m *Manager) Sessions(ctx context.Context, user string) iter.Seq2[Info, err
 			if !ok || rec.User != user || !m.live(&rec, now) {
 				continue // nobody can use it either
 			}
-			b, err := parseBody(raw)
+			b, err := parseBody(raw, rec.Since)
 			if err != nil {
 				continue
 			}
 			info := Info{ID: rec.ID, User: rec.User, Created: b.created, Since: rec.Since, Seen: rec.Seen, Expires: rec.Expires, values: b.values}
-			b.eachProof(func(method []byte, _ time.Time) bool {
-				info.Methods = append(info.Methods, knownMethod(method))
+			b.eachProof(func(method Method, _ time.Time) bool {
+				info.Methods = append(info.Methods, method)
 				return true
 			})
 			if !yield(info, nil) {
@@ -106,7 +106,7 @@ func (m *Manager) EndExposed(r *http.Request) {
 		ctx, cancel := m.lastingContext(r.Context())
 		rec, err := m.store.Load(ctx, token[:idLen], m.now())
 		cancel()
-		if err == nil && m.verify(rec.Token[:], purposeToken, token) {
+		if err == nil && m.verify(string(rec.Token[:]), purposeToken, token) {
 			_ = m.finish(r.Context(), r, rec.ID, reasonExposed, nil)
 		}
 	}

@@ -51,6 +51,9 @@ type Config struct {
 // anonymousLife bounds sessions that nobody signed in to, so that a store can drop every row by its deadline.
 const anonymousLife = 24 * time.Hour
 
+// maxAbsolute is what NIST SP 800-63B-4, section 2.1.3, recommends at most for the lowest assurance.
+const maxAbsolute = 30 * 24 * time.Hour
+
 // A Manager gives the requests of one service their sessions. It is safe for concurrent use.
 type Manager struct {
 	cfg      Config
@@ -81,8 +84,8 @@ func New(cfg Config) (*Manager, error) {
 		return nil, fmt.Errorf("session: Config.Idle is %v; at least a minute is needed", cfg.Idle)
 	case cfg.Absolute < cfg.Idle:
 		return nil, fmt.Errorf("session: Config.Absolute (%v) is shorter than Config.Idle (%v)", cfg.Absolute, cfg.Idle)
-	case cfg.Absolute > 400*24*time.Hour:
-		return nil, fmt.Errorf("session: Config.Absolute is %v; more than 400 days is not a session", cfg.Absolute)
+	case cfg.Absolute > maxAbsolute:
+		return nil, fmt.Errorf("session: Config.Absolute is %v; more than %v is not a session", cfg.Absolute, maxAbsolute)
 	case cfg.Timeout < 0:
 		return nil, errors.New("session: Config.Timeout is negative")
 	case cfg.PerUser < 0:
@@ -144,7 +147,7 @@ func (m *Manager) touchAfter() time.Duration {
 }
 
 // now is the time as a store keeps it.
-func (m *Manager) now() time.Time { return m.clock.now().Truncate(time.Microsecond) }
+func (m *Manager) now() time.Time { return m.clock.now().Truncate(time.Millisecond) }
 
 // storeContext bounds a call of the store.
 func (m *Manager) storeContext(ctx context.Context) (context.Context, context.CancelFunc) {

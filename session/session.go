@@ -95,18 +95,8 @@ func (s *Session) Proofs() iter.Seq2[Method, time.Time] {
 		s.mu.Lock()
 		b := s.body
 		s.mu.Unlock()
-		b.eachProof(func(method []byte, at time.Time) bool { return yield(knownMethod(method), at) })
+		b.eachProof(yield)
 	}
-}
-
-// knownMethod spares the copy for the methods above.
-func knownMethod(b []byte) Method {
-	for _, m := range [...]Method{Password, OTP, SMS, Mail, HardwareKey, SoftwareKey, Recovery, PIN} {
-		if string(m) == string(b) {
-			return m
-		}
-	}
-	return Method(b)
 }
 
 // writable says why this request cannot write, if so. The caller holds the lock.

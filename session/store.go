@@ -22,21 +22,27 @@ var (
 type Record struct {
 	ID         string    // 22 letters of base64url: the public id and primary key; stays across rotations
 	User       string    // "" for an anonymous session; indexed for ByUser, EndUser and the limit
-	Token      [32]byte  // HMAC-SHA-256 of the token
+	Token      TokenHash // keyed hash of the token
 	Generation uint32    // 1 at creation, one more with each rotation
 	Version    uint64    // 1 at creation, one more with each Patch and Rotate; the compare-and-swap
 	Since      time.Time // when the user signed in, or the anonymous session began; orders the sessions of a user
 	Seen       time.Time // last activity that was written down
 	Expires    time.Time // the session is live before this instant; never after Deadline
 	Deadline   time.Time // moved by Create and Rotate only, so that touches change no index on it
-	Data       []byte    // at most 128 KiB, opaque
+	Data       string    // opaque bytes, at most 128 KiB
 }
+
+// A TokenHash is HMAC-SHA-256 of a token under the session's key, cut to 128 bits (RFC 2104, section 5). The token has 256 random bits, so nobody finds
+// one for a given hash, not even with the key.
+type TokenHash [tokenHashLen]byte
+
+const tokenHashLen = 16
 
 // A Change is what [Store.Patch] writes.
 type Change struct {
 	Seen    time.Time
 	Expires time.Time
-	Data    []byte
+	Data    string
 }
 
 // A Store keeps sessions. Every method is one atomic step, safe for concurrent use by many processes, and is over when
@@ -46,7 +52,10 @@ type Change struct {
 //
 // There is no upsert: only Create makes a row, and whatever else writes changes a live one. That is why a
 // session that was ended cannot come back through a request that was still running. Times are the caller's and kept to
-// the microsecond at least. Byte slices and records that were passed in or handed out are never changed by either side.
+// the millisecond at least, and come without smaller parts.
+//
+// Ids are 22 letters of base64url without padding (RFC 4648, section 5) that encode 16 bytes. A user id is any text of at
+// most 256 bytes. A session passes from nobody to one user, and never from one user to another.
 //
 // Package sessiontest has the suite that every implementation must pass.
 type Store interface {

@@ -47,17 +47,22 @@ const (
 	purposeAgent   = "session.agent"
 )
 
-func (m *Manager) hashToken(token string) [32]byte {
-	return [32]byte(m.cfg.Keys.MAC(purposeToken, token))
+func (m *Manager) hashToken(token string) TokenHash {
+	return TokenHash(m.cfg.Keys.MAC(purposeToken, token)[:tokenHashLen])
+}
+
+// equal compares the head of a MAC in constant time.
+func equal(mac []byte, want string) bool {
+	return subtle.ConstantTimeCompare(mac[:len(want)], []byte(want)) == 1
 }
 
 // verify finds the part of want, a stored hash, that token makes under any live key.
-func (m *Manager) verify(want []byte, purpose string, parts ...string) bool {
-	if subtle.ConstantTimeCompare(m.cfg.Keys.MAC(purpose, parts...)[:len(want)], want) == 1 {
+func (m *Manager) verify(want string, purpose string, parts ...string) bool {
+	if equal(m.cfg.Keys.MAC(purpose, parts...), want) {
 		return true
 	}
 	for mac := range m.cfg.Keys.MACs(purpose, parts...) {
-		if subtle.ConstantTimeCompare(mac[:len(want)], want) == 1 {
+		if equal(mac, want) {
 			return true
 		}
 	}
@@ -68,32 +73,30 @@ func (m *Manager) verify(want []byte, purpose string, parts ...string) bool {
 const sealLen = 16
 
 // fixed writes the sealed columns of r as one part.
-func (r *Record) fixed() [52]byte {
-	var b [52]byte
+func (r *Record) fixed() [36]byte {
+	var b [36]byte
 	copy(b[:], r.Token[:])
-	binary.BigEndian.PutUint32(b[32:], r.Generation)
-	binary.BigEndian.PutUint64(b[36:], uint64(r.Since.UnixMicro()))
-	binary.BigEndian.PutUint64(b[44:], uint64(r.Deadline.UnixMicro()))
+	binary.BigEndian.PutUint32(b[16:], r.Generation)
+	binary.BigEndian.PutUint64(b[20:], uint64(r.Since.UnixMilli()))
+	binary.BigEndian.PutUint64(b[28:], uint64(r.Deadline.UnixMilli()))
 	return b
 }
 
 // seal puts the seal in front of body and makes it the data of r.
 func (m *Manager) seal(r *Record, body []byte) {
-	fixed := r.fixed()
-	mac := m.cfg.Keys.MAC(purposeSeal, r.ID, r.User, string(fixed[:]), string(body))
-	data := make([]byte, 0, sealLen+len(body))
-	data = append(data, mac[:sealLen]...)
-	r.Data = append(data, body...)
+	fixed, text := r.fixed(), string(body)
+	mac := m.cfg.Keys.MAC(purposeSeal, r.ID, r.User, string(fixed[:]), text)
+	r.Data = string(mac[:sealLen]) + text
 }
 
 // unseal returns the body if this Manager's keys sealed exactly this row.
-func (m *Manager) unseal(r *Record) ([]byte, bool) {
+func (m *Manager) unseal(r *Record) (string, bool) {
 	if len(r.Data) < sealLen {
-		return nil, false
+		return "", false
 	}
 	fixed, body := r.fixed(), r.Data[sealLen:]
-	if !m.verify(r.Data[:sealLen], purposeSeal, r.ID, r.User, string(fixed[:]), string(body)) {
-		return nil, false
+	if !m.verify(r.Data[:sealLen], purposeSeal, r.ID, r.User, string(fixed[:]), body) {
+		return "", false
 	}
 	return body, true
 }

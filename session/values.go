@@ -9,19 +9,19 @@ import (
 
 // values are the host's data: pairs of key and value, each preceded by its length. Looking one up costs a scan of
 // a few dozen bytes and no memory; a map of a session's handful of keys would cost more than all the rest of a request.
-type values []byte
+type values string
 
-func (v values) get(key string) ([]byte, bool) {
+func (v values) get(key string) (string, bool) {
 	for k, value := range v.all {
-		if string(k) == key {
+		if k == key {
 			return value, true
 		}
 	}
-	return nil, false
+	return "", false
 }
 
-func (v values) all(yield func(key, value []byte) bool) {
-	for p := (parser{rest: v}); len(p.rest) > 0; {
+func (v values) all(yield func(key, value string) bool) {
+	for p := (parser{rest: string(v)}); len(p.rest) > 0; {
 		key := p.take(p.uvarint())
 		value := p.take(p.uvarint())
 		if p.bad || !yield(key, value) {
@@ -30,24 +30,32 @@ func (v values) all(yield func(key, value []byte) bool) {
 	}
 }
 
-// with returns a copy in which key has the value, or is gone when value is nil.
-func (v values) with(key string, value []byte) values {
-	out := make(values, 0, len(v)+len(key)+len(value)+2*binary.MaxVarintLen32)
-	add := func(key string, value []byte) {
-		out = binary.AppendUvarint(out, uint64(len(key)))
-		out = append(out, key...)
-		out = binary.AppendUvarint(out, uint64(len(value)))
-		out = append(out, value...)
+// without returns a copy that lacks the key.
+func (v values) without(key string) values {
+	if _, ok := v.get(key); !ok {
+		return v
 	}
-	for k, old := range v.all {
-		if string(k) != key {
-			add(string(k), old)
+	var out []byte
+	for k, value := range v.all {
+		if k != key {
+			out = appendPair(out, k, value)
 		}
 	}
-	if value != nil {
-		add(key, value)
-	}
-	return out
+	return values(out)
+}
+
+// with returns a copy in which key has the value.
+func (v values) with(key, value string) values {
+	out := make([]byte, 0, len(v)+len(key)+len(value)+2*binary.MaxVarintLen32)
+	out = append(out, v.without(key)...)
+	return values(appendPair(out, key, value))
+}
+
+func appendPair(dst []byte, key, value string) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(key)))
+	dst = append(dst, key...)
+	dst = binary.AppendUvarint(dst, uint64(len(value)))
+	return append(dst, value...)
 }
 
 // maxValues bounds what one session can hold, because visitors decide how much a cart or a draft holds.
@@ -144,12 +152,12 @@ func (k Key[T]) Set(s *Session, v T) error {
 	if err != nil {
 		return fmt.Errorf("session: %w", err)
 	}
-	return s.write(func(old values) (values, error) { return old.with(k.name, raw), nil })
+	return s.write(func(old values) (values, error) { return old.with(k.name, string(raw)), nil })
 }
 
 // Delete removes the value when the answer begins. Errors as for Set.
 func (k Key[T]) Delete(s *Session) error {
-	return s.write(func(old values) (values, error) { return old.with(k.name, nil), nil })
+	return s.write(func(old values) (values, error) { return old.without(k.name), nil })
 }
 
 // Update replaces the value by f of it; f gets the zero T if there is none. It runs f now, so that Get sees the result,
@@ -163,21 +171,22 @@ func (k Key[T]) Update(ctx context.Context, s *Session, f func(T) T) error {
 		raw, ok := old.get(k.name)
 		v, _, err := decode[T](raw, ok)
 		if err != nil {
-			return nil, err
+			return "", err
 		}
-		if raw, err = json.Marshal(f(v)); err != nil {
-			return nil, fmt.Errorf("session: %w", err)
+		next, err := json.Marshal(f(v))
+		if err != nil {
+			return "", fmt.Errorf("session: %w", err)
 		}
-		return old.with(k.name, raw), nil
+		return old.with(k.name, string(next)), nil
 	})
 }
 
-func decode[T any](raw []byte, ok bool) (T, bool, error) {
+func decode[T any](raw string, ok bool) (T, bool, error) {
 	var v, zero T
 	if !ok {
 		return zero, false, nil
 	}
-	if err := json.Unmarshal(raw, &v); err != nil {
+	if err := json.Unmarshal([]byte(raw), &v); err != nil {
 		return zero, true, fmt.Errorf("session: stored value is of another type: %w", err)
 	}
 	return v, true, nil
