@@ -155,19 +155,19 @@ func (s *Service) waiting(ctx context.Context, user string) (id string, f factor
 
 var plainBase32 = base32.StdEncoding.WithPadding(base32.NoPadding)
 
-// pending writes the URI by the Key Uri Format of authenticator apps. url.PathEscape keeps '/', '?' and '%' in a name
-// from ending the label; spaces in the query are %20, because apps do not read '+'.
+// pending writes the URI by the Key Uri Format of authenticator apps.
 func (s *Service) pending(id string, f factor) *Pending {
 	secret := plainBase32.EncodeToString(f.secret)
-	issuer := url.PathEscape(s.cfg.Issuer)
-	return &Pending{id: id, secret: secret, uri: "otpauth://totp/" + issuer + ":" + url.PathEscape(f.account) +
-		"?secret=" + secret + "&issuer=" + queryEscape(s.cfg.Issuer) + "&algorithm=" + f.algorithm.String() +
+	issuer := escape(s.cfg.Issuer)
+	return &Pending{id: id, secret: secret, uri: "otpauth://totp/" + issuer + ":" + escape(f.account) +
+		"?secret=" + secret + "&issuer=" + issuer + "&algorithm=" + f.algorithm.String() +
 		"&digits=" + strconv.Itoa(f.digits) + "&period=" + strconv.Itoa(stepSeconds)}
 }
 
-// queryEscape is url.QueryEscape with %20 for a space.
-func queryEscape(s string) string {
-	return strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
+// escape writes a name for both the path and the query: whatever could end either is escaped, and so is '+', because some
+// apps read it as a space and others do not.
+func escape(name string) string {
+	return strings.ReplaceAll(url.QueryEscape(name), "+", "%20")
 }
 
 // A factor is what a sealed secret holds.

@@ -101,28 +101,48 @@ func (p *Pending) ServePNG(w http.ResponseWriter, size int) error {
 	return err
 }
 
+// largest is the side of a QR code of version 40, the largest, in modules.
+const largest = 177
+
 // modules returns the dark and light squares of the QR code, without a margin.
 func (p *Pending) modules() ([][]bool, error) {
 	key, err := otp.NewKeyFromURL(p.uri)
 	if err != nil {
 		return nil, fmt.Errorf("totp: picture: %w", err)
 	}
-	// The encoder scales to the size that it is asked for and refuses to go below one pixel a module. A QR code of version
-	// v has 17+4v modules, so the first size that it accepts is the code itself.
-	for side := 21; side <= 177; side += 4 {
-		img, err := key.Image(side, side)
-		if err != nil {
-			continue
-		}
-		code := make([][]bool, side)
-		for y := range code {
-			code[y] = make([]bool, side)
-			for x := range code[y] {
-				r, _, _, _ := img.At(x, y).RGBA()
-				code[y][x] = r < 0x8000
+	img, err := key.Image(largest, largest)
+	if err != nil {
+		return nil, fmt.Errorf("totp: picture: %w", err)
+	}
+	dark := func(x, y int) bool {
+		r, _, _, _ := img.At(x, y).RGBA()
+		return r < 0x8000
+	}
+	// The encoder scales the code and centres it. Its first row begins and ends with a finder pattern, seven dark modules
+	// wide, which tells where it stands and how wide a module is.
+	corner := 0
+	for corner < largest && !dark(corner, corner) {
+		corner++
+	}
+	left, right, run := corner, corner, 0
+	for x := left; x < largest; x++ {
+		if dark(x, corner) {
+			right = x
+			if x == left+run {
+				run++
 			}
 		}
-		return code, nil
 	}
-	return nil, errors.New("totp: the names are too long for a QR code")
+	scale := run / 7
+	if scale == 0 {
+		return nil, errors.New("totp: picture: the encoder drew no QR code")
+	}
+	code := make([][]bool, (right-left+1)/scale)
+	for y := range code {
+		code[y] = make([]bool, len(code))
+		for x := range code[y] {
+			code[y][x] = dark(left+x*scale, corner+y*scale)
+		}
+	}
+	return code, nil
 }
