@@ -5,6 +5,9 @@ import (
 	"strings"
 )
 
+// unreadable is no scheme, and not the same as none: a stranger could spoil the proxy's header to be rid of its scheme.
+const unreadable = "?"
+
 // fromForwarded walks the elements of Forwarded (RFC 7239, section 4) from the right and returns the address and scheme
 // of the first client that is not a trusted proxy. Every element is parsed before any is believed, so that a quote which
 // a stranger opened on the left cannot swallow what the proxy wrote on the right: such a header tells nothing.
@@ -20,7 +23,7 @@ func fromForwarded(values []string, proxies []netip.Prefix) (client netip.Addr, 
 		var ok bool
 		e.client, e.proto, rest, ok = parseElement(rest)
 		if !ok || len(chain) >= maxHops {
-			return netip.Addr{}, ""
+			return netip.Addr{}, unreadable
 		}
 		chain = append(chain, e)
 		if rest == "" {

@@ -43,7 +43,6 @@ type site struct {
 	exposed int
 	reached int
 	got     *http.Request
-	refusal *transport.Refusal
 	handler http.Handler
 	*transport.Transport
 }

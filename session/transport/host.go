@@ -41,7 +41,7 @@ func parseHost(text string) (host, error) {
 	}
 	name, port, ok := splitHost(text)
 	if !ok {
-		return host{}, fmt.Errorf(`transport: host %q is not a host name or address, with or without port; international names are written as xn--...`, text)
+		return host{}, fmt.Errorf(`transport: host %q is not a host name or address, with or without port; write international names in their ASCII form, xn--`, text)
 	}
 	if port == "" {
 		port = httpsPort
