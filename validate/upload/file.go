@@ -65,7 +65,7 @@ func (f *File) move(root *os.Root, name string) error {
 		return err
 	}
 	defer from.Close()
-	part := filepath.Join(filepath.Dir(name), "."+rand.Text()+suffixPart)
+	part := filepath.Join(filepath.Dir(name), ".u-"+rand.Text()+suffixPart)
 	to, err := root.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
@@ -102,6 +102,7 @@ const (
 	suffixDone = ".file" // checked, waiting to be kept
 )
 
+// ours tells this package's files from others. A copy that Keep was making begins with a dot.
 func ours(name string) bool {
-	return strings.HasPrefix(name, "u-") && (strings.HasSuffix(name, suffixPart) || strings.HasSuffix(name, suffixDone))
+	return strings.HasPrefix(strings.TrimPrefix(name, "."), "u-") && (strings.HasSuffix(name, suffixPart) || strings.HasSuffix(name, suffixDone))
 }

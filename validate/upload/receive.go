@@ -1,11 +1,13 @@
 package upload
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,6 +31,12 @@ type Config struct {
 	// MaxPixels bounds an image, over all its frames, before it is decoded. Zero means 24 million.
 	MaxPixels int
 
+	// MaxUnpacked bounds what an archive or office document unpacks to, in bytes, with all that is packed inside it. Zero means 256 MiB.
+	MaxUnpacked int64
+
+	// MaxEntries bounds the files in an archive, with those of archives inside it. Zero means 2,000.
+	MaxEntries int
+
 	// Scan is asked about the file as it will be kept, after all other checks. An error or a panic refuses it. nil: not asked.
 	Scan func(ctx context.Context, file io.Reader) error
 }
@@ -37,7 +45,7 @@ type Config struct {
 type Receiver struct {
 	config Config
 	types  map[string]*format // by extension
-	decode chan struct{}      // bounds how many images are in memory at once
+	slots  chan struct{}      // bounds how many files are decoded or unpacked at once
 
 	mu   sync.Mutex
 	root *os.Root
@@ -56,7 +64,12 @@ func (e *Error) Unwrap() error { return e.err }
 
 func refused(code string, cause error) *Error { return &Error{Code: code, err: cause} }
 
-const defaultPixels = 24_000_000
+const (
+	defaultPixels   = 24_000_000
+	defaultUnpacked = 256 << 20
+	defaultEntries  = 2000
+	parallel        = 2 // images or archives of one field in memory at once
+)
 
 // New checks the configuration. It does not touch the disk.
 func New(c Config) (*Receiver, error) {
@@ -66,17 +79,23 @@ func New(c Config) (*Receiver, error) {
 	if c.MaxBytes <= 0 {
 		return nil, errors.New("upload: Config.MaxBytes is not set; say how large a file may be")
 	}
-	if c.MaxPixels < 0 {
-		return nil, errors.New("upload: Config.MaxPixels is negative; zero means 24 million")
+	if c.MaxPixels < 0 || c.MaxUnpacked < 0 || c.MaxEntries < 0 {
+		return nil, errors.New("upload: Config.MaxPixels, MaxUnpacked or MaxEntries is negative; zero means the default")
 	}
-	if c.MaxPixels == 0 {
-		c.MaxPixels = defaultPixels
+	if err := usable(c.Dir); err != nil {
+		return nil, err
 	}
-	r := &Receiver{config: c, types: map[string]*format{}, decode: make(chan struct{}, 2)}
+	c.MaxPixels = cmp.Or(c.MaxPixels, defaultPixels)
+	c.MaxUnpacked = cmp.Or(c.MaxUnpacked, defaultUnpacked)
+	c.MaxEntries = cmp.Or(c.MaxEntries, defaultEntries)
+	r := &Receiver{config: c, types: map[string]*format{}, slots: make(chan struct{}, parallel)}
 	r.config.Types = slices.Clone(c.Types)
 	for _, ext := range c.Types {
 		f := formats[ext]
 		if f == nil {
+			if why := unfit[ext]; why != "" {
+				return nil, fmt.Errorf("upload: Config.Types has %q: %s", ext, why)
+			}
 			return nil, fmt.Errorf("upload: Config.Types has %q; known are %s", ext, strings.Join(known(), ", "))
 		}
 		r.types[ext] = f
@@ -102,11 +121,11 @@ func (r *Receiver) Receive(ctx context.Context, clientName string, body io.Reade
 	id := "u-" + rand.Text()
 	part, done := id+suffixPart, id+suffixDone
 	defer func() { _ = root.Remove(part) }()
-	size, err := r.stream(root, part, f, body)
-	if err != nil {
+	if err := r.stream(root, part, f, body); err != nil {
 		return nil, err
 	}
-	if size, err = r.examine(ctx, root, part, f, size); err != nil {
+	size, err := r.examine(ctx, root, part, f)
+	if err != nil {
 		return nil, err
 	}
 	if err := root.Rename(part, done); err != nil {
@@ -116,40 +135,37 @@ func (r *Receiver) Receive(ctx context.Context, clientName string, body io.Reade
 }
 
 // stream writes the body to disk, and stops at the first byte too many or at the first bytes that the type cannot begin with.
-func (r *Receiver) stream(root *os.Root, part string, f *format, body io.Reader) (int64, error) {
+func (r *Receiver) stream(root *os.Root, part string, f *format, body io.Reader) error {
 	head := make([]byte, headBytes)
 	n, err := io.ReadFull(body, head)
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		return 0, err
+		return err
 	}
-	head = head[:n]
-	if !f.begins(head) {
-		return 0, refused("content", nil)
+	if head = head[:n]; !f.begins(head) {
+		return refused("content", nil)
 	}
 	out, err := root.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return 0, refused("storage", err)
+		return refused("storage", err)
 	}
 	w := &sink{file: out, left: r.config.MaxBytes}
-	_, err = w.Write(head)
-	if err == nil {
+	if _, err = w.Write(head); err == nil {
 		_, err = io.Copy(w, body)
 	}
 	if e := out.Close(); e != nil && w.err == nil {
 		w.err = refused("storage", e)
 	}
 	if w.err != nil {
-		return 0, w.err
+		return w.err
 	}
-	return w.written, err
+	return err
 }
 
 // sink tells its own errors, which are the server's or the limit's, from the body's.
 type sink struct {
-	file    *os.File
-	left    int64
-	written int64
-	err     *Error
+	file *os.File
+	left int64
+	err  *Error
 }
 
 func (s *sink) Write(p []byte) (int, error) {
@@ -159,12 +175,31 @@ func (s *sink) Write(p []byte) (int, error) {
 	}
 	n, err := s.file.Write(p)
 	s.left -= int64(n)
-	s.written += int64(n)
 	if err != nil {
 		s.err = refused("storage", err)
 		return n, s.err
 	}
 	return n, nil
+}
+
+// usable looks at a folder that is there already. One that everybody can write to would let others change a file after its
+// checks.
+func usable(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil // made when the first file comes
+	case err != nil:
+		return fmt.Errorf("upload: Config.Dir: %w", err)
+	case !info.IsDir():
+		return errors.New("upload: Config.Dir is not a folder")
+	case info.Mode().Perm()&0o002 != 0:
+		return errors.New("upload: Config.Dir is writable for everybody; take a folder of the service's own, with mode 0700")
+	}
+	return nil
 }
 
 // open makes and opens the folder once.
@@ -174,10 +209,7 @@ func (r *Receiver) open() (*os.Root, error) {
 	if r.root != nil {
 		return r.root, nil
 	}
-	dir := r.config.Dir
-	if dir == "" {
-		dir = DefaultDir()
-	}
+	dir := cmp.Or(r.config.Dir, DefaultDir())
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -188,6 +220,9 @@ func (r *Receiver) open() (*os.Root, error) {
 	// In a shared folder such as /tmp somebody else may have made this one before, or put a link there.
 	if r.config.Dir == "" && (!info.IsDir() || info.Mode().Perm()&0o077 != 0 || !own(info)) {
 		return nil, fmt.Errorf("upload: %s is not a private folder of this user; set Dir", dir)
+	}
+	if err := usable(dir); err != nil {
+		return nil, err
 	}
 	r.root, err = os.OpenRoot(dir)
 	return r.root, err
