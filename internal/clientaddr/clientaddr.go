@@ -145,17 +145,20 @@ func parse(s string) netip.Addr {
 	if len(s) > 64 { // the longest with a zone and a port that any system writes
 		return netip.Addr{}
 	}
-	addr, err := netip.ParseAddr(s)
-	if err != nil {
-		var ap netip.AddrPort
-		if ap, err = netip.ParseAddrPort(s); err == nil {
-			addr = ap.Addr()
-		} else if inner, ok := strings.CutPrefix(s, "["); ok {
-			inner, ok = strings.CutSuffix(inner, "]")
-			if addr, err = netip.ParseAddr(inner); !ok || addr.Is4() {
-				return netip.Addr{}
-			}
+	var addr netip.Addr
+	var err error
+	colon := strings.LastIndexByte(s, ':')
+	switch bracket := strings.HasPrefix(s, "["); { // told apart first, because an error of netip costs an allocation
+	case colon > 0 && (s[colon-1] == ']' || !bracket && strings.IndexByte(s, ':') == colon):
+		var port netip.AddrPort
+		port, err = netip.ParseAddrPort(s)
+		addr = port.Addr()
+	case bracket && strings.HasSuffix(s, "]"):
+		if addr, err = netip.ParseAddr(s[1 : len(s)-1]); addr.Is4() {
+			return netip.Addr{}
 		}
+	default:
+		addr, err = netip.ParseAddr(s)
 	}
 	if err != nil {
 		return netip.Addr{}
