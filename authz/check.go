@@ -38,11 +38,11 @@ func (g *Guard) CheckTable(r *http.Request, table Table, op Op, object Object) e
 }
 
 func (st *request) check(rule *rule, name string, object Object, keyed bool) error {
-	v := st.decide(rule, object, keyed)
-	if v.why == yes {
+	d := st.decide(rule, object, keyed)
+	if d.Allowed {
 		return nil
 	}
-	e := st.refusal(rule, name, object, v)
+	e := st.refusal(rule, name, object, d)
 	st.guard.report(st.http, e)
 	return e
 }

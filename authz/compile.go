@@ -10,6 +10,7 @@ import (
 
 // A snapshot is a compiled policy. It never changes; Reload puts another in its place.
 type snapshot struct {
+	judge  *judge
 	roles  *roles
 	rules  map[string]*rule // pages, functions and fragments, which share one space of names
 	tables map[Table]map[Op]*rule
@@ -37,6 +38,7 @@ func (s *snapshot) find(k kind, name string) *rule {
 }
 
 type compiler struct {
+	judge      *judge
 	roles      *roles
 	lists      map[string]*holders
 	denies     map[*holders]roleSet
@@ -53,7 +55,7 @@ func (c *compiler) compile(p Policy) (*snapshot, error) {
 	c.roles, c.lists, c.denies = r, map[string]*holders{}, map[*holders]roleSet{}
 	names := slices.Concat(keysOf(p.Pages), keysOf(p.Funcs), keysOf(p.Fragments))
 	errs := []error{checkNames("policy", names), checkNames("table", keysOf(p.Tables))}
-	s := &snapshot{roles: r, rules: make(map[string]*rule, len(names)), tables: map[Table]map[Op]*rule{}, policy: p}
+	s := &snapshot{judge: c.judge, roles: r, rules: make(map[string]*rule, len(names)), tables: map[Table]map[Op]*rule{}, policy: p}
 	add := func(k kind, name string, from Rule) *rule {
 		ru, err := c.rule(k, name, from)
 		if err != nil {

@@ -5,34 +5,54 @@ import (
 	"time"
 )
 
-// A Reason says why a decision fell as it did.
-type Reason string
+// A Reason says why a decision fell as it did. The audit events carry its text under "reason".
+type Reason uint8
 
-// The reasons. The audit events carry them under "reason".
+// The reasons. The zero Reason refuses, as the zero [Decision] does.
 const (
-	Allowed     Reason = "allowed"
-	Undeclared  Reason = "undeclared"  // no line of the policy has this name
-	Anonymous   Reason = "anonymous"   // nobody is signed in
-	Foreign     Reason = "foreign"     // nothing is held in this tenant; answered like a missing object
-	Outsider    Reason = "outsider"    // not a member of the backend
-	Denied      Reason = "denied"      // a deny role is held, or a deny condition holds
-	NoRole      Reason = "role"        // none of the roles is held, or its own demands are unmet
-	NotTied     Reason = "tie"         // not tied to this object; answered like a missing object
-	Unmet       Reason = "condition"   // a required condition is not met; Detail names it
-	NoKey       Reason = "key"         // no key, or not one for this
-	Unavailable Reason = "unavailable" // Config.Subject or Config.Spend failed
-	NoTenant    Reason = "tenant"      // the rule is decided in a tenant and none was given
+	Undeclared  Reason = iota // no line of the policy has this name, or it only inherits
+	Allowed                   // every line of the rule is satisfied
+	Anonymous                 // nobody is signed in
+	Foreign                   // nothing is held in this tenant; answered like a missing object
+	Outsider                  // not a member of the backend
+	Denied                    // a deny role is held, or a deny condition holds
+	NoRole                    // none of the roles is held, or its own demands are unmet
+	NotTied                   // not tied to this object; answered like a missing object
+	Unmet                     // a required condition is not met
+	NoKey                     // no key, not one for this, or one that was used before
+	NoTenant                  // the rule is decided in a tenant and none was given
+	Unavailable               // Config.Subject or Config.Spend failed
 )
+
+var reasonNames = [...]string{
+	"undeclared", "allowed", "anonymous", "foreign", "outsider", "denied", "role", "tie", "condition", "key", "tenant", "unavailable",
+}
+
+// String returns the reason in one word.
+func (r Reason) String() string {
+	if int(r) < len(reasonNames) {
+		return reasonNames[r]
+	}
+	return "unknown"
+}
 
 // A Decision is the answer for one subject, name and object. The zero Decision denies.
 type Decision struct {
 	Allowed bool
 	Reason  Reason
-	// Detail names what the reason is about, where that is one thing: the condition in its text form.
-	Detail string
-	// Steps lists everything that speaks for and against, in sentences; only [Guard.Explain] fills it in.
-	Steps []string
+	about   *Condition
 }
+
+// Detail names the condition that the reason is about, in its text form, so that a host can ask for the proof
+// that is missing; otherwise it is empty.
+func (d Decision) Detail() string {
+	if d.about == nil {
+		return ""
+	}
+	return d.about.String()
+}
+
+func because(r Reason) Decision { return Decision{Reason: r} }
 
 // judge is what a decision needs beside the policy and the subject.
 type judge struct {
@@ -40,103 +60,73 @@ type judge struct {
 	country    *hostCondition
 }
 
-// A verdict is a decision in two words, so that it travels in registers.
-type verdict struct {
-	why   why
-	about *Condition // where that is the reason
-}
-
-func (v verdict) decision() Decision {
-	d := Decision{Allowed: v.why == yes, Reason: reasons[v.why]}
-	if v.about != nil {
-		d.Detail = v.about.String()
-	}
-	return d
-}
-
-type why uint8
-
-const (
-	undeclared why = iota // the zero verdict denies
-	yes
-	anonymous
-	foreign
-	outsider
-	denied
-	noRole
-	notTied
-	unmet
-	noKey
-	unavailable
-	noTenant
-)
-
-var reasons = [...]Reason{Undeclared, Allowed, Anonymous, Foreign, Outsider, Denied, NoRole, NotTied, Unmet, NoKey, Unavailable, NoTenant}
-
 // decide is the whole decision: declared, and no deny, and (the key, or the gate, the tenant and a role or tie), and
 // every condition. Whatever is not said here is denied.
-func (r *rule) decide(ctx context.Context, s *snapshot, j *judge, sub *Subject, at *Object, keyed bool) verdict {
+func (r *rule) decide(ctx context.Context, s *snapshot, sub *Subject, at *Object, keyed bool) Decision {
 	if r == nil {
-		return verdict{}
+		return Decision{}
 	}
 	if r.in != "" && at.Tenant == "" {
-		return verdict{why: noTenant}
+		return because(NoTenant)
 	}
 	if !r.open() {
-		if why := r.entitled(ctx, s, j, sub, at, keyed); why != yes {
-			return verdict{why: why}
+		if reason := r.entitled(ctx, s, sub, at, keyed); reason != Allowed {
+			return because(reason)
 		}
 	}
 	for i := range r.denyWhen {
-		if j.met(ctx, &r.denyWhen[i], sub, at, true) {
-			return verdict{denied, &r.denyWhen[i]}
+		if s.judge.met(ctx, &r.denyWhen[i], sub, at, true) {
+			return Decision{Reason: Denied, about: &r.denyWhen[i]}
 		}
 	}
 	for i := range r.require {
-		if !j.met(ctx, &r.require[i], sub, at, false) {
-			return verdict{unmet, &r.require[i]}
+		if !s.judge.met(ctx, &r.require[i], sub, at, false) {
+			return Decision{Reason: Unmet, about: &r.require[i]}
 		}
 	}
-	return verdict{why: yes}
+	return Decision{Allowed: true, Reason: Allowed}
 }
 
 // entitled decides everything about the person: deny first, then key, gate, tie and role.
-func (r *rule) entitled(ctx context.Context, s *snapshot, j *judge, sub *Subject, at *Object, keyed bool) why {
-	held, barred := r.rolesHeld(ctx, s, j, sub, at)
+func (r *rule) entitled(ctx context.Context, s *snapshot, sub *Subject, at *Object, keyed bool) Reason {
+	held, barred := r.rolesHeld(ctx, s, sub, at)
 	if barred {
-		return denied
+		return Denied
 	}
 	if keyed && r.keyed() {
-		return yes
+		return Allowed
 	}
-	if r.effect != allow {
-		return noKey
+	switch r.effect {
+	case publicWithKey:
+		return NoKey
+	case inherit:
+		return Undeclared // decides nothing but what its page has decided
 	}
 	if sub.ID == "" {
-		return anonymous
+		return Anonymous
 	}
 	tied := len(sub.Ties) > 0 && sub.tied(r.name, at)
 	switch {
 	case tied && (held || !r.tied):
-		return yes
+		return Allowed
 	case !held && r.in != "" && !sub.belongs(at.Tenant):
-		return foreign
+		return Foreign
 	case !sub.Backend && !tied:
-		return outsider
+		return Outsider
 	case !held:
-		return noRole
+		return NoRole
 	case r.tied:
-		return notTied
+		return NotTied
 	}
-	return yes
+	return Allowed
 }
 
-// rolesHeld goes through the roles once: whether one allows, and whether one denies.
-func (r *rule) rolesHeld(ctx context.Context, s *snapshot, j *judge, sub *Subject, at *Object) (held, barred bool) {
+// rolesHeld goes through the roles once: whether one allows, and whether one bars.
+func (r *rule) rolesHeld(ctx context.Context, s *snapshot, sub *Subject, at *Object) (held, barred bool) {
 	for i := range sub.Roles {
 		g := &sub.Roles[i]
 		here := g.Tenant == "" || r.in != "" && g.Tenant == at.Tenant
-		if !here && (r.denying == nil || r.in != "") {
+		if !here && (r.in != "" || r.denying == nil) || held && r.denying == nil {
 			continue
 		}
 		n := s.roles.table.index(string(g.Role))
@@ -145,20 +135,18 @@ func (r *rule) rolesHeld(ctx context.Context, s *snapshot, j *judge, sub *Subjec
 			continue
 		}
 		barred = barred || r.denying.has(n)
-		if here && !held {
-			held = r.allowing.free.has(n) || len(r.allowing.gated) > 0 && j.demands(ctx, s, r.allowing.gated[n], sub, at)
-		}
+		held = held || here && (r.allowing.free.has(n) || len(r.allowing.gated) > 0 && s.demands(ctx, r.allowing.gated[n], sub, at))
 	}
 	return held, barred
 }
 
 // demands reports whether in one of the ways every role's Require is met.
-func (j *judge) demands(ctx context.Context, s *snapshot, ways [][]int, sub *Subject, at *Object) bool {
+func (s *snapshot) demands(ctx context.Context, ways [][]int, sub *Subject, at *Object) bool {
 next:
 	for _, way := range ways {
 		for _, role := range way {
 			for i := range s.roles.defs[role].Require {
-				if !j.met(ctx, &s.roles.defs[role].Require[i], sub, at, false) {
+				if !s.judge.met(ctx, &s.roles.defs[role].Require[i], sub, at, false) {
 					continue next
 				}
 			}

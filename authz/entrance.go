@@ -119,16 +119,16 @@ func (st *request) user() string {
 }
 
 // decide answers for the request's subject. Nothing is asked about the person where the rule is open to everybody.
-func (st *request) decide(r *rule, at Object, keyed bool) verdict {
+func (st *request) decide(r *rule, at Object, keyed bool) Decision {
 	var sub *Subject
 	if r != nil && !r.plain() {
 		a := st.subject()
 		if a.err != nil {
-			return verdict{why: unavailable}
+			return because(Unavailable)
 		}
 		sub = &a.sub
 	}
-	return r.decide(st.http.Context(), st.snap, &st.guard.judge, sub, &at, keyed)
+	return r.decide(st.http.Context(), st.snap, sub, &at, keyed)
 }
 
 // object reads the object of a rule from the path.
@@ -161,15 +161,15 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if rule != nil && rule.keyed() {
 		key = st.key(rule, at)
 	}
-	v, err := st.decide(rule, at, key != ""), error(nil)
-	if v.why == yes && key != "" {
+	d, err := st.decide(rule, at, key != ""), error(nil)
+	if d.Allowed && key != "" {
 		noReferrer(w)
 		if rule.once {
-			v, err = st.spend(key)
+			d, err = st.spend(key)
 		}
 	}
-	if v.why != yes {
-		e := st.refusal(rule, rt.name, at, v)
+	if !d.Allowed {
+		e := st.refusal(rule, rt.name, at, d)
 		e.Cause = errors.Join(e.Cause, err)
 		g.refuse(w, st.http, e)
 		return

@@ -6,21 +6,25 @@ import (
 	"slices"
 )
 
-// Explain decides like [Guard.Decide] and lists everything that speaks for and against: for an audit, and for the person who asks why.
-func (g *Guard) Explain(subject Subject, name Name, object Object) Decision {
+// An Explanation is a decision with everything that speaks for and against it, in sentences that begin with "yes: " or
+// "no: ", after one that gives the rule.
+type Explanation struct {
+	Decision
+	Steps []string
+}
+
+// Explain decides like [Guard.Decide] and says why in full: for an audit, and for the person who asks.
+func (g *Guard) Explain(subject Subject, name Name, object Object) Explanation {
 	s, ctx := g.snap.Load(), context.Background()
 	k, text := spell(name)
 	r := s.find(k, text)
-	d := r.decide(ctx, s, &g.judge, &subject, &object, false).decision()
 	if r == nil {
-		d.Steps = []string{fmt.Sprintf("no: the policy has no %s of this name", k)}
-		return d
+		return Explanation{Steps: []string{fmt.Sprintf("no: the policy has no %s of this name", k)}}
 	}
-	d.Steps = r.steps(ctx, s, &g.judge, &subject, &object)
-	return d
+	return Explanation{r.decide(ctx, s, &subject, &object, false), r.steps(ctx, s, &subject, &object)}
 }
 
-func (r *rule) steps(ctx context.Context, s *snapshot, j *judge, sub *Subject, at *Object) []string {
+func (r *rule) steps(ctx context.Context, s *snapshot, sub *Subject, at *Object) []string {
 	steps := []string{fmt.Sprintf("rule: %s", r.Rule)}
 	say := func(ok bool, yes, no string) {
 		if ok && yes != "" {
@@ -32,7 +36,7 @@ func (r *rule) steps(ctx context.Context, s *snapshot, j *judge, sub *Subject, a
 	if r.in != "" {
 		say(at.Tenant != "", "a tenant is given", "the rule is decided in a tenant and none is given")
 	}
-	held, denied := r.rolesHeld(ctx, s, j, sub, at)
+	held, denied := r.rolesHeld(ctx, s, sub, at)
 	tied := sub.tied(r.name, at)
 	switch r.effect {
 	case public, publicBecause:
@@ -54,11 +58,11 @@ func (r *rule) steps(ctx context.Context, s *snapshot, j *judge, sub *Subject, a
 	}
 	for i := range r.denyWhen {
 		c := &r.denyWhen[i]
-		say(!j.met(ctx, c, sub, at, true), "does not hold: deny when "+c.String(), "holds, or cannot be told: deny when "+c.String())
+		say(!s.judge.met(ctx, c, sub, at, true), "does not hold: deny when "+c.String(), "holds, or cannot be told: deny when "+c.String())
 	}
 	for i := range r.require {
 		c := &r.require[i]
-		say(j.met(ctx, c, sub, at, false), "met: "+c.String(), "not met: "+c.String())
+		say(s.judge.met(ctx, c, sub, at, false), "met: "+c.String(), "not met: "+c.String())
 	}
 	return steps
 }
@@ -74,18 +78,18 @@ func (g *Guard) May(subject Subject) []string {
 	var out []string
 	for _, r := range s.sorted {
 		for _, tie := range subject.Ties {
-			if tie.Name == r.name && r.decide(ctx, s, &g.judge, &subject, &tie.Object, false).why == yes {
+			if tie.Name == r.name && r.decide(ctx, s, &subject, &tie.Object, false).Allowed {
 				out = append(out, place(r.name, tie.Object))
 			}
 		}
 		if r.in == "" {
-			if r.decide(ctx, s, &g.judge, &subject, &Object{}, false).why == yes {
+			if r.decide(ctx, s, &subject, &Object{}, false).Allowed {
 				out = append(out, r.name)
 			}
 			continue
 		}
 		for _, at := range places {
-			if r.decide(ctx, s, &g.judge, &subject, &at, false).why == yes {
+			if r.decide(ctx, s, &subject, &at, false).Allowed {
 				out = append(out, place(r.name, at))
 			}
 		}

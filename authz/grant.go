@@ -96,7 +96,7 @@ func (g *Guard) mayAdminister(actor Subject, role Role, tenant, subjectID string
 			continue
 		}
 		h := s.roles.table.index(string(held.Role))
-		if h >= 0 && g.judge.demands(ctx, s, s.roles.reach[h].ways(by), &actor, &Object{Tenant: tenant, ID: subjectID}) {
+		if h >= 0 && s.demands(ctx, s.roles.reach[h].ways(by), &actor, &Object{Tenant: tenant, ID: subjectID}) {
 			return nil
 		}
 	}

@@ -123,7 +123,7 @@ func New(policy Policy, cfg Config) (*Guard, error) {
 }
 
 func (g *Guard) compile(policy Policy) (*snapshot, error) {
-	c := &compiler{conditions: conditionCheck(g.judge.conditions), key: g.cfg.Keys != nil, spend: g.cfg.Spend != nil}
+	c := &compiler{judge: &g.judge, conditions: conditionCheck(g.judge.conditions), key: g.cfg.Keys != nil, spend: g.cfg.Spend != nil}
 	return c.compile(policy)
 }
 
@@ -165,7 +165,7 @@ func (g *Guard) inCountry(ctx context.Context, c *Condition, sub Subject, _ Obje
 // Decide answers for a subject without a request. A key opens nothing here. ctx bounds the host's conditions.
 func (g *Guard) Decide(ctx context.Context, subject Subject, name Name, object Object) Decision {
 	s := g.snap.Load()
-	return s.find(spell(name)).decide(ctx, s, &g.judge, &subject, &object, false).decision()
+	return s.find(spell(name)).decide(ctx, s, &subject, &object, false)
 }
 
 // A Right is a name looked up once, for a decision on a path that is taken often. It follows [Guard.Reload].
@@ -190,7 +190,7 @@ func (g *Guard) Right(name Name) *Right {
 // Decide is [Guard.Decide] for this right.
 func (h *Right) Decide(ctx context.Context, subject Subject, object Object) Decision {
 	s := h.guard.snap.Load()
-	return h.in(s).decide(ctx, s, &h.guard.judge, &subject, &object, false).decision()
+	return h.in(s).decide(ctx, s, &subject, &object, false)
 }
 
 // in returns the rule in a snapshot.

@@ -66,7 +66,7 @@ func (st *request) key(r *rule, at Object) string {
 }
 
 // spend uses a key up. The store learns a keyed hash of it, never the key.
-func (st *request) spend(key string) (verdict, error) {
+func (st *request) spend(key string) (Decision, error) {
 	g := st.guard
 	raw, _ := base64.RawURLEncoding.DecodeString(key)
 	expires := time.Unix(int64(binary.BigEndian.Uint64(raw)), 0)
@@ -74,11 +74,11 @@ func (st *request) spend(key string) (verdict, error) {
 	first, err := call(st.http.Context(), g.store, func(ctx context.Context) (bool, error) { return g.cfg.Spend(ctx, id, expires) })
 	switch {
 	case err != nil:
-		return verdict{why: unavailable}, err
+		return because(Unavailable), err
 	case !first:
-		return verdict{why: noKey}, nil
+		return because(NoKey), nil
 	}
-	return verdict{why: yes}, nil
+	return Decision{Allowed: true, Reason: Allowed}, nil
 }
 
 // noReferrer keeps a key that stands in the address out of the Referer header and out of caches.

@@ -23,7 +23,7 @@ func (g *Guard) Menu(r *http.Request) []Item { return g.pinned(r).menu() }
 func (st *request) menu() []Item {
 	var items []Item
 	for _, r := range st.snap.menu {
-		if st.decide(r, st.object(r), false).why != yes {
+		if !st.decide(r, st.object(r), false).Allowed {
 			continue
 		}
 		path, ok := st.path(r)

@@ -40,10 +40,10 @@ type Refusal struct {
 func (e *Refusal) Error() string {
 	text := "authz: " + http.StatusText(e.Status)
 	if e.Name != "" {
-		text += ": " + e.Name + ": " + string(e.Reason)
+		text += ": " + e.Name + ": " + e.Reason.String()
 	}
-	if e.Detail != "" {
-		text += " " + e.Detail
+	if e.Detail() != "" {
+		text += " " + e.Detail()
 	}
 	return strings.ToLower(text)
 }
@@ -52,17 +52,17 @@ func (e *Refusal) Error() string {
 func (e *Refusal) Unwrap() error { return e.Cause }
 
 // refusal makes the refusal of a decision: 404 where even a 403 would tell that something is there.
-func (st *request) refusal(r *rule, name string, at Object, v verdict) *Refusal {
-	e := &Refusal{Name: clip(name), Object: at, Decision: v.decision(), Status: http.StatusForbidden}
+func (st *request) refusal(r *rule, name string, at Object, v Decision) *Refusal {
+	e := &Refusal{Name: clip(name), Object: at, Decision: v, Status: http.StatusForbidden}
 	switch {
-	case v.why == unavailable:
+	case v.Reason == Unavailable:
 		e.Status = http.StatusServiceUnavailable
 		if a := st.asked.Load(); a != nil {
 			e.Cause = a.err
 		}
-	case r == nil, r.hidden, v.why == foreign, v.why == noTenant, v.why == notTied:
+	case r == nil, r.hidden, v.Reason == Foreign, v.Reason == NoTenant, v.Reason == NotTied:
 		e.Status = http.StatusNotFound
-	case v.why == anonymous && r.kind == pageKind:
+	case v.Reason == Anonymous && r.kind == pageKind:
 		e.Login = st.guard.login(st.http)
 	}
 	return e
@@ -138,8 +138,8 @@ func (g *Guard) report(r *http.Request, e *Refusal) {
 	}
 	text("ref", e.Ref)
 	text("rule", e.Name)
-	text("reason", string(e.Reason))
-	text("detail", e.Detail)
+	text("reason", e.Reason.String())
+	text("detail", e.Detail())
 	event := EventDenied
 	if e.Name == "" {
 		event = EventNotFound

@@ -101,21 +101,29 @@ func (rr *renderer) mayShow(name string) bool {
 	if p == nil {
 		return false
 	}
+	at := Object{}
+	if r := p.snap.rules[name]; r != nil {
+		at = p.request.object(r)
+	}
+	return p.may(name, at)
+}
+
+// may decides about a name within the page. A fragment without In is decided in the tenant and for the object of the page.
+func (p *frame) may(name string, at Object) bool {
 	r := p.snap.rules[name]
 	if r == nil {
 		return false
 	}
 	if r.effect == inherit {
-		return true // the page that includes it has been allowed, or nothing would be executed
+		return true // the page has been allowed, or nothing would be executed
 	}
-	at := p.request.object(r)
 	if r.kind == fragmentKind && r.in == "" {
 		at = p.object
 		if at.Tenant != "" {
 			r = r.local
 		}
 	}
-	return p.decide(r, at, r.keyed() && p.key(r, at) != "").why == yes
+	return p.decide(r, at, r.keyed() && p.key(r, at) != "").Allowed
 }
 
 // can answers the templates.
@@ -145,7 +153,7 @@ func (rr *renderer) can(name string, about ...any) (bool, error) {
 	if r != nil && r.of == "" && len(about) == 0 {
 		at.ID = ""
 	}
-	return p.decide(r, at, false).why == yes, nil
+	return p.may(name, at), nil
 }
 
 func (rr *renderer) menu() ([]Item, error) {
