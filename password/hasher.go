@@ -183,9 +183,9 @@ func (h *Hasher) upgrade(ctx context.Context, subject string, s *stored, text st
 
 func (h *Hasher) outdated(s *stored) string {
 	switch {
-	case s.legacy != nil:
+	case s.legacy != nil || s.foreign:
 		return "legacy"
-	case s.phc.independent || s.phc.cost != h.cost || len(s.phc.salt) < newSalt || len(s.phc.tag) < newTag:
+	case s.phc.cost != h.cost || len(s.phc.salt) < newSalt || len(s.phc.tag) < newTag:
 		return "parameters"
 	case h.cfg.Keys != nil && !s.sealed:
 		return reasonUnsealed

@@ -19,7 +19,7 @@ const (
 	// Scrypt is scrypt (RFC 7914) as passlib, the PHC format ("$scrypt$ln=16,r=8,p=1$...") and Django write it, within
 	// MaxMemory.
 	Scrypt
-	// Argon2i is "$argon2i$v=19$...".
+	// Argon2i is "$argon2i$v=19$...", and either variant with Django's "argon2" in front.
 	Argon2i
 	// MD5 is a bare or salted MD5 in hex, verified only inside a hash that [Hasher.Wrap] made of it. Salted: Django's
 	// "md5$salt$hex" (salt first); "hex:salt" needs [MD5SaltFirst] or [MD5SaltLast].

@@ -24,7 +24,7 @@ func parseBcrypt(enc string) *digest {
 		return nil
 	}
 	d := newBcrypt(enc[4:6], enc[7:29])
-	tag, err := bcrypt64.DecodeString(enc[29:])
+	tag, err := bcrypt64.Strict().DecodeString(enc[29:])
 	if d == nil || err != nil || len(tag) != bcryptTag {
 		return nil
 	}

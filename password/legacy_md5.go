@@ -18,8 +18,11 @@ const (
 func (h *Hasher) parseMD5(enc string) *digest {
 	if rest, ok := strings.CutPrefix(enc, "md5$"); ok {
 		salt, sum, ok := strings.Cut(rest, "$")
-		if !ok || salt == "" {
+		if !ok {
 			return nil
+		}
+		if salt == "" { // Django's unsalted form
+			return hexTag(newMD5(noSalt, ""), sum)
 		}
 		return hexTag(newMD5(saltFirst, encode64([]byte(salt))), sum)
 	}

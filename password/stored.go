@@ -8,10 +8,11 @@ import (
 
 // stored is what a row holds, parsed: an Argon2 hash, a legacy hash, or an Argon2id hash over a legacy digest.
 type stored struct {
-	phc    *phc // nil for a bare legacy hash
-	legacy *digest
-	sealed bool
-	oldKey bool // sealed, but not by the current key
+	phc     *phc // nil for a bare legacy hash
+	legacy  *digest
+	foreign bool // an Argon2 hash that another system wrote
+	sealed  bool
+	oldKey  bool // sealed, but not by the current key
 }
 
 // The forms beside the PHC format. Sealed: "$sealed$" and base64 of the sealed text. Wrapped: "$wrapped$", base64 of
@@ -67,11 +68,15 @@ func (h *Hasher) parse(enc string) *stored {
 	if rest, ok := strings.CutPrefix(enc, wrappedPrefix); ok {
 		return h.parseWrapped(rest)
 	}
+	variant, django := strings.CutPrefix(enc, "argon2$")
+	if django && h.accepts(Argon2i) {
+		enc = "$" + variant
+	}
 	if p, ok := parsePHC(enc, h.memory); ok {
 		if p.independent && !h.accepts(Argon2i) {
 			return nil
 		}
-		return &stored{phc: p}
+		return &stored{phc: p, foreign: p.independent || django}
 	}
 	d := h.parseLegacy(enc)
 	if d == nil || (d.kind >= MD5 && !h.accepts(InsecureBareMD5)) {
