@@ -238,11 +238,14 @@ func (s *MemoryStore) remove(id memID, user string, wanted func(*memRow) bool) b
 	sh.mu.Lock()
 	slot, ok := sh.find(id)
 	ok = ok && sh.row(slot).user() == user && wanted(sh.row(slot))
-	if ok && u == nil {
+	switch {
+	case ok && u == nil:
 		sh.remove(slot)
+	case ok:
+		sh.row(slot).generation = 0 // dead at once; the index by user needs this shard unlocked
 	}
 	sh.mu.Unlock()
-	if ok && u != nil { // it stays as it is while its user is locked, but for a touch that comes too late
+	if ok && u != nil {
 		s.drop(u, s.ref(id, slot))
 	}
 	return ok

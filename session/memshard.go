@@ -59,8 +59,10 @@ func (r *memRow) after(t time.Time) uint32 {
 
 func (r *memRow) at(after uint32) time.Time { return time.UnixMilli(r.since + int64(after)) }
 
-// live reports whether the row has not expired.
-func (r *memRow) live(now time.Time) bool { return now.UnixMilli() < r.since+int64(r.expires) }
+// live reports whether the row has neither expired nor is being removed: generations count from 1.
+func (r *memRow) live(now time.Time) bool {
+	return r.generation != 0 && now.UnixMilli() < r.since+int64(r.expires)
+}
 
 func (r *memRow) split() (user, data string) {
 	n, size := uint64(0), 0
