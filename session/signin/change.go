@@ -26,12 +26,8 @@ func (f *Flow) ChangePassword(r *http.Request, current, next skans.Secret) error
 		return v.deny(why)
 	}
 	a := v.attempt(countName(v.user))
-	switch out := v.reserve(&a, nil).(type) {
-	case nil:
-	case Denied:
-		return out
-	default:
-		return v.deny(no("captcha"))
+	if why := v.reserveSignedIn(&a); why != nil {
+		return v.deny(why)
 	}
 	if _, why := v.verify(current); why != nil {
 		return v.deny(why)

@@ -56,7 +56,7 @@ func (f *Flow) Confirm(w http.ResponseWriter, r *http.Request, code string) Outc
 }
 
 // Resume tells what the pending login of this browser waits for, for the page that asks for it: [NeedFactor],
-// [NeedEnrolment], or [Denied] when there is none. It counts no try.
+// [NeedEnrolment], both with TriesLeft -1, or [Denied] when there is none. It counts no try.
 func (f *Flow) Resume(w http.ResponseWriter, r *http.Request) Outcome {
 	v := f.visit(w, r, PathPassword)
 	defer v.end()
@@ -65,13 +65,13 @@ func (f *Flow) Resume(w http.ResponseWriter, r *http.Request) Outcome {
 		return v.stop(p, why)
 	}
 	if p.Enrolment == "" {
-		return NeedFactor{TriesLeft: pendingTries}
+		return NeedFactor{TriesLeft: -1}
 	}
 	shown, why := v.shown(p)
 	if why != nil {
 		return v.stop(p, why)
 	}
-	return NeedEnrolment{Pending: shown, TriesLeft: pendingTries}
+	return NeedEnrolment{Pending: shown, TriesLeft: -1}
 }
 
 // second opens the second step and counts a try. Steps cannot be swapped: an account that has a factor by now does not

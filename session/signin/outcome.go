@@ -34,7 +34,7 @@ func (n NeedCaptcha) Challenge(ctx context.Context, nonce string) (template.HTML
 // a recovery code, to [Flow.Factor] within 5 minutes.
 type NeedFactor struct {
 	Wrong     bool // a code was given and is not right
-	TriesLeft int  // 5 at the beginning
+	TriesLeft int  // 5 at the beginning; -1 where it is not known
 }
 
 // NeedEnrolment says that the first proof is accepted, that the account needs a second factor, and that it has none: show
@@ -42,7 +42,7 @@ type NeedFactor struct {
 type NeedEnrolment struct {
 	Pending   *totp.Pending
 	Wrong     bool // a code was given and is not right
-	TriesLeft int  // 5 at the beginning
+	TriesLeft int  // 5 at the beginning; -1 where it is not known
 }
 
 // Denied says no. All that it tells is made to be shown: status and text are the same for an unknown name, a wrong password, a

@@ -33,13 +33,13 @@ func (f *Flow) Password(w http.ResponseWriter, r *http.Request, name string, pw 
 // Activated is the first step for a user who has just redeemed an activation key and set a password with
 // [Flow.SetPassword]: it saves typing the name, and nothing else. The password is verified as in [Flow.Password], and
 // the second factor, if one is required, is enrolled or asked for.
-func (f *Flow) Activated(w http.ResponseWriter, r *http.Request, userID string, pw skans.Secret) Outcome {
+func (f *Flow) Activated(w http.ResponseWriter, r *http.Request, userID string, pw skans.Secret, solution ...string) Outcome {
 	v := f.visit(w, r, PathActivation)
 	defer v.end()
 	if why := v.known(userID); why != nil {
 		return v.deny(why)
 	}
-	return v.password(v.attempt(countName(v.user)), pw, nil)
+	return v.password(v.attempt(countName(v.user)), pw, solution)
 }
 
 // find looks the name up. No such account is no error here: it goes on to cost what others cost.
@@ -95,13 +95,27 @@ func (v *visit) reserve(a *throttle.Attempt, solution []string) Outcome {
 		a.Captcha = true
 		d, err = v.cfg.Throttle.Reserve(v.ctx, *a)
 	}
-	switch {
-	case err != nil:
-		return v.deny(broken("throttle"))
-	case !d.Allowed:
+	if why := reserved(d, err); why != nil {
+		return v.deny(why)
+	}
+	return nil
+}
+
+// reserveSignedIn is reserve for somebody who has a session: a stolen one is held up by the delays, and a program that has
+// one is no reason for a CAPTCHA.
+func (v *visit) reserveSignedIn(a *throttle.Attempt) *refused {
+	a.Captcha = true
+	return reserved(v.cfg.Throttle.Reserve(v.ctx, *a))
+}
+
+func reserved(d throttle.Decision, err error) *refused {
+	if err != nil {
+		return broken("throttle")
+	}
+	if !d.Allowed {
 		why := no("throttled")
 		why.retry = d.RetryAfter
-		return v.deny(why)
+		return why
 	}
 	return nil
 }

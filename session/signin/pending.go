@@ -26,6 +26,7 @@ const (
 // stored when the answer begins, which is too late for two requests at once.
 type pendingLogin struct {
 	Nonce     string
+	Expires   time.Time
 	User      string
 	Stamp     string // of the password hash: a password that changed meanwhile ends the login
 	Methods   []session.Method
@@ -76,13 +77,15 @@ func (v *visit) required() bool { return v.cfg.Require == nil || v.cfg.Require(v
 
 // begin makes p the one pending login of this browser.
 func (v *visit) begin(p pendingLogin, need string) *refused {
+	v.tidy()
 	if old, ok, err := pendingKey.Get(v.s); ok && err == nil {
 		_, _ = v.cfg.Pending.Consume(v.ctx, pendingPurpose, old.Nonce, old.Nonce)
 	}
 	if err := v.record(EventPending, slog.String("need", need)); err != nil {
 		return broken("audit")
 	}
-	e := onetime.Entry{ID: p.Nonce, MAC: v.cfg.Keys.MAC(pendingPurpose, p.Nonce), Expires: v.now().Add(pendingLife).UTC().Truncate(time.Second)}
+	p.Expires = v.now().Add(pendingLife).UTC().Truncate(time.Second)
+	e := onetime.Entry{ID: p.Nonce, MAC: v.cfg.Keys.MAC(pendingPurpose, p.Nonce), Expires: p.Expires}
 	if err := v.cfg.Pending.Put(v.ctx, pendingPurpose, p.Nonce, e); err != nil {
 		return broken("pending")
 	}
@@ -90,6 +93,14 @@ func (v *visit) begin(p pendingLogin, need string) *refused {
 		return broken("session")
 	}
 	return nil
+}
+
+// tidy keeps the logins that nobody finished from piling up where the host forgets to sweep.
+func (v *visit) tidy() {
+	now, last := v.now().Unix(), v.swept.Load()
+	if now-last >= 60 && v.swept.CompareAndSwap(last, now) {
+		_, _ = v.Sweep(v.ctx) // the next one makes up for it
+	}
 }
 
 // stamp changes when the password does.
@@ -104,6 +115,9 @@ func (v *visit) resume() (pendingLogin, *refused) {
 		return p, no("no-pending")
 	}
 	v.pathway = p.Pathway
+	if !v.now().Before(p.Expires) {
+		return p, no("expired")
+	}
 	if why := v.known(p.User); why != nil {
 		return p, why
 	}
@@ -124,8 +138,6 @@ func (v *visit) try(p pendingLogin) (left int, why *refused) {
 		return 0, broken("pending")
 	case !ok:
 		return 0, no("spent")
-	case !v.now().Before(e.Expires):
-		return 0, no("expired")
 	}
 	return pendingTries - e.Tries, nil
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/skans-go/skans"
@@ -110,8 +111,9 @@ type Notice struct {
 
 // A Flow signs people in. It is safe for concurrent use and starts no goroutine.
 type Flow struct {
-	cfg Config
-	now func() time.Time
+	cfg   Config
+	now   func() time.Time
+	swept atomic.Int64 // Unix second of the last Sweep from within
 }
 
 // New checks cfg and returns a flow.
@@ -145,5 +147,5 @@ func New(cfg Config) (*Flow, error) {
 	return &Flow{cfg: cfg, now: time.Now}, nil
 }
 
-// Sweep forgets the pending logins that have run out and returns how many. Call it every few minutes.
+// Sweep forgets the pending logins that have run out and returns how many. New ones do so once a minute too.
 func (f *Flow) Sweep(ctx context.Context) (int, error) { return f.cfg.Pending.Sweep(ctx, f.now()) }

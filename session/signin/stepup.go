@@ -28,17 +28,17 @@ func (f *Flow) StepUp(w http.ResponseWriter, r *http.Request, code string) Outco
 	return v.further(throttle.Attempt{}, method)
 }
 
-// Reauthenticate asks the user who is signed in for the password once more. It is throttled as [Flow.Password] is, and its
-// Granted notes the proof in the session.
-func (f *Flow) Reauthenticate(w http.ResponseWriter, r *http.Request, pw skans.Secret, solution ...string) Outcome {
+// Reauthenticate asks the user who is signed in for the password once more. It is throttled as [Flow.Password] is, but for the CAPTCHA,
+// and its Granted notes the proof in the session.
+func (f *Flow) Reauthenticate(w http.ResponseWriter, r *http.Request, pw skans.Secret) Outcome {
 	v := f.visit(w, r, PathStepUp)
 	defer v.end()
 	if why := v.signedIn(); why != nil {
 		return v.deny(why)
 	}
 	a := v.attempt(countName(v.user))
-	if out := v.reserve(&a, solution); out != nil {
-		return out
+	if why := v.reserveSignedIn(&a); why != nil {
+		return v.deny(why)
 	}
 	next, why := v.verify(pw)
 	if why != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/skans-go/skans/internal/clientaddr"
 	"github.com/skans-go/skans/internal/refusal"
+	"github.com/skans-go/skans/password/throttle"
 	"github.com/skans-go/skans/session"
 )
 
@@ -113,7 +114,7 @@ func (v *visit) notify(event string) {
 
 // tried remembers a name that may be nobody's as a keyed digest: people type passwords into that field.
 func (v *visit) tried(name string) {
-	v.digest = hex.EncodeToString(v.cfg.Keys.MAC("signin.name", strings.ToLower(name))[:16])
+	v.digest = hex.EncodeToString(v.cfg.Keys.MAC("signin.name", throttle.CanonicalName(name))[:16])
 }
 
 // known asks for the account again, because it may have been disabled or have got another password since.
