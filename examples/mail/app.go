@@ -1,0 +1,222 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/skans-go/skans"
+	"github.com/skans-go/skans/audit"
+	"github.com/skans-go/skans/examples/mail/internal/message"
+	"github.com/skans-go/skans/examples/mail/internal/smtpin"
+	"github.com/skans-go/skans/examples/mail/internal/store"
+)
+
+// An app is the running mailbox.
+type app struct {
+	base    string // https://localhost:8443
+	web     net.Listener
+	smtp    net.Listener
+	store   *store.Store
+	log     *audit.Log
+	logDir  string
+	sec     *security
+	history history
+	outbox  *outbox
+	server  *http.Server
+	mail    *smtpin.Server
+	errors  *log.Logger
+	schemas []string // what every handler takes, in the schemas' own words
+}
+
+// history keeps every value that the chosen fields ever had.
+type history struct {
+	conversations *audit.History[store.Conversation]
+	people        *audit.History[store.Person]
+	members       *audit.History[store.Member]
+}
+
+var (
+	conversationTable = audit.MustTable[store.Conversation]("conversation")
+	personTable       = audit.MustTable[store.Person]("person")
+	memberTable       = audit.MustTable[store.Member]("member")
+)
+
+// open makes or opens everything in the data folder and listens, but serves nothing yet. On an error nothing stays open.
+func open(ctx context.Context, o options) (a *app, err error) {
+	a = &app{errors: log.New(os.Stderr, "mail: ", log.LstdFlags)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.close())
+			a = nil
+		}
+	}()
+	if err := os.MkdirAll(o.data, 0o700); err != nil {
+		return a, fmt.Errorf("data folder: %w", err)
+	}
+	keys, err := keyring(filepath.Join(o.data, "keys"))
+	if err != nil {
+		return a, err
+	}
+	pair, err := certificate(o.data)
+	if err != nil {
+		return a, err
+	}
+	if a.web, err = net.Listen("tcp", o.http); err != nil {
+		return a, fmt.Errorf("-http %s: %w", o.http, err)
+	}
+	if a.smtp, err = net.Listen("tcp", o.smtp); err != nil {
+		return a, fmt.Errorf("-smtp %s: %w", o.smtp, err)
+	}
+	host := net.JoinHostPort("localhost", fmt.Sprint(a.web.Addr().(*net.TCPAddr).Port))
+	a.base = "https://" + host
+	if a.store, err = store.Open(ctx, filepath.Join(o.data, "mail.db"), keys, audit.HistorySchema(audit.SQLite)); err != nil {
+		return a, err
+	}
+	if a.outbox, err = newOutbox(filepath.Join(o.data, "outbox")); err != nil {
+		return a, err
+	}
+	if err := a.openLog(ctx, filepath.Join(o.data, "audit"), keys); err != nil {
+		return a, err
+	}
+	if a.sec, err = secure(a, host, keys); err != nil {
+		return a, err
+	}
+	if err := a.bootstrap(ctx); err != nil {
+		return a, err
+	}
+	a.server = a.sec.transport.Server(o.http, a.sec.handler)
+	a.server.Handler = a.sec.headers.Handler(a.server.Handler) // outermost, so that redirects and refusals carry them too
+	a.server.ErrorLog = a.errors
+	a.server.TLSConfig.Certificates = []tls.Certificate{pair}
+	smtpTLS := a.sec.transport.TLSConfig()
+	smtpTLS.NextProtos, smtpTLS.Certificates = nil, []tls.Certificate{pair}
+	a.mail = smtpin.New(smtpin.Config{
+		Domain: "localhost", TLS: smtpTLS, Mailbox: a.mailboxFor, Deliver: a.deliver, Refused: a.refusedLetter, Log: a.errors,
+	})
+	return a, nil
+}
+
+// keyring opens the key file, and makes it at the first start.
+func keyring(path string) (*skans.Keyring, error) {
+	ring, err := skans.OpenKeyringFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return skans.CreateKeyringFile(path)
+	}
+	return ring, err
+}
+
+// openLog opens the audit log and the field history that it seals.
+func (a *app) openLog(ctx context.Context, dir string, keys *skans.Keyring) (err error) {
+	a.logDir = dir
+	if a.log, err = audit.Open(ctx, auditConfig(dir, keys)); err != nil {
+		return err
+	}
+	var errs [3]error
+	a.history.conversations, errs[0] = conversationTable.Open(a.log, audit.SQLite)
+	a.history.people, errs[1] = personTable.Open(a.log, audit.SQLite)
+	a.history.members, errs[2] = memberTable.Open(a.log, audit.SQLite)
+	return errors.Join(errs[:]...)
+}
+
+func (a *app) smtpAddr() string { return a.smtp.Addr().String() }
+
+// shutdownTime is how long requests and letters under way may take to finish.
+const shutdownTime = 10 * time.Second
+
+// serve runs until ctx ends or a server fails, and then lets what is under way finish.
+func (a *app) serve(ctx context.Context) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var wg sync.WaitGroup
+	start := func(name string, f func() error) {
+		wg.Go(func() {
+			if err := f(); err != nil && ctx.Err() == nil {
+				stop(fmt.Errorf("%s: %w", name, err))
+			}
+		})
+	}
+	start("https", func() error {
+		err := a.server.ServeTLS(a.web, "", "")
+		if errors.Is(err, http.ErrServerClosed) {
+			return nil
+		}
+		return err
+	})
+	start("smtp", func() error { return a.mail.Serve(a.smtp) })
+	start("sessions", func() error { return a.sec.sessions.Run(ctx) })
+	start("outbox", func() error {
+		a.outbox.run(ctx, a.store.Unsent, func(err error) { a.errors.Print(err) })
+		return nil
+	})
+	<-ctx.Done()
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+	defer cancel()
+	err := errors.Join(a.server.Shutdown(grace), a.mail.Shutdown(grace))
+	wg.Wait()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		err = errors.Join(cause, err)
+	}
+	return err
+}
+
+// close closes whatever is open.
+func (a *app) close() error {
+	var errs []error
+	shut := func(c io.Closer) {
+		if err := c.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if a.web != nil {
+		shut(a.web)
+	}
+	if a.smtp != nil {
+		shut(a.smtp)
+	}
+	if a.log != nil {
+		shut(a.log)
+	}
+	if a.store != nil {
+		shut(a.store)
+	}
+	return errors.Join(errs...)
+}
+
+// mailboxFor says which mailbox has an address.
+func (a *app) mailboxFor(ctx context.Context, address string) (string, bool, error) {
+	box, err := a.store.MailboxByAddress(ctx, address)
+	if errors.Is(err, store.ErrNotFound) {
+		return "", false, nil
+	}
+	return box.ID, err == nil, err
+}
+
+// deliver stores a letter and records that it came. The letter is stored first: an event without its letter would be a lie,
+// a letter without its event is delivered again by the sender, who was not told 250, and then recorded.
+func (a *app) deliver(ctx context.Context, mailbox string, trace, raw []byte, m message.Message) error {
+	id, _, err := a.store.Deliver(ctx, mailbox, trace, raw, m)
+	if err != nil {
+		return err
+	}
+	return a.log.Record(audit.WithActor(ctx, audit.Job("smtp")), eventDelivered,
+		slog.String("mailbox", mailbox), slog.String("message", id), slog.Int64("bytes", int64(len(raw))))
+}
+
+// refusedLetter records that a letter was turned away.
+func (a *app) refusedLetter(ctx context.Context, code int, reason string) {
+	err := a.log.Record(audit.WithActor(ctx, audit.Job("smtp")), eventRefused, slog.Int64("code", int64(code)), slog.String("reason", reason))
+	if err != nil {
+		a.errors.Print(err)
+	}
+}

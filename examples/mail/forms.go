@@ -1,0 +1,82 @@
+package main
+
+import "github.com/skans-go/skans"
+
+// What each handler takes from a request; nothing else comes in. Where a field is not declared here, a handler cannot
+// see it.
+
+// none is the input of a handler that takes none.
+type none struct{}
+
+type signInPageForm struct {
+	Next string `in:"query next" rule:"line,max=300" opt:""`
+}
+
+type signInForm struct {
+	Name     string       `in:"form name" rule:"line,max=254"`
+	Password skans.Secret `in:"form password" rule:"secret,max=1024"`
+	Next     string       `in:"form next" rule:"line,max=300" opt:""`
+}
+
+type codeForm struct {
+	Code skans.Secret `in:"form code" rule:"secret,max=64"`
+	Next string       `in:"form next" rule:"line,max=300" opt:""`
+}
+
+type activatePageForm struct {
+	Key string `in:"query key" rule:"token,max=200" opt:""`
+}
+
+type activateForm struct {
+	Key      skans.Secret `in:"form key" rule:"secret,max=200"`
+	Name     string       `in:"form name" rule:"line,max=254" opt:""` // for the browser's password manager; not used
+	Password skans.Secret `in:"form password" rule:"secret,max=1024"`
+	Again    skans.Secret `in:"form again" rule:"secret,max=1024"`
+}
+
+type deviceForm struct {
+	ID string `in:"path id" rule:"identifier,max=40"`
+}
+
+type boxForm struct {
+	Box string `in:"path box" rule:"slug,max=40"`
+}
+
+type inboxForm struct {
+	Box    string `in:"path box" rule:"slug,max=40"`
+	Status string `in:"query status" rule:"oneof=open|closed" opt:""`
+	Page   int    `in:"query page" rule:"min=0,max=10000" opt:"0"`
+}
+
+type conversationForm struct {
+	Box    string `in:"path box" rule:"slug,max=40"`
+	ID     string `in:"path id" rule:"slug,max=40"`
+	Remote string `in:"query remote" rule:"oneof=show" opt:""`
+}
+
+type replyForm struct {
+	Box  string `in:"path box" rule:"slug,max=40"`
+	ID   string `in:"path id" rule:"slug,max=40"`
+	Text string `in:"form text" rule:"text,max=50000"`
+}
+
+type statusForm struct {
+	Box    string `in:"path box" rule:"slug,max=40"`
+	ID     string `in:"path id" rule:"slug,max=40"`
+	Status string `in:"form status" rule:"oneof=open|closed"`
+}
+
+type assignForm struct {
+	Box string `in:"path box" rule:"slug,max=40"`
+	ID  string `in:"path id" rule:"slug,max=40"`
+}
+
+type attachmentForm struct {
+	Box string `in:"path box" rule:"slug,max=40"`
+	ID  string `in:"path id" rule:"slug,max=40"`
+	N   int    `in:"path n" rule:"min=0,max=1000"`
+}
+
+type assetForm struct {
+	File string `in:"path file" rule:"oneof=pico.css|app.css"`
+}

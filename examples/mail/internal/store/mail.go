@@ -1,0 +1,249 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/skans-go/skans/examples/mail/internal/message"
+)
+
+// A Conversation is what one customer and the mailbox wrote each other about one matter.
+type Conversation struct {
+	ID       string `db:"id" audit:"key"`
+	Mailbox  string `db:"mailbox"`
+	Subject  string `db:"subject" audit:"track"`
+	Customer string `db:"customer" audit:"track"`
+	Status   string `db:"status" audit:"track"`
+	Assignee string `db:"assignee" audit:"track"`
+	Updated  int64  `db:"updated"`
+}
+
+// UpdatedAt is when the last letter came or went.
+func (c Conversation) UpdatedAt() time.Time { return time.Unix(c.Updated, 0) }
+
+// A Message is one letter, without its attachments' bytes.
+type Message struct {
+	ID, Conversation, Mailbox string
+	Outgoing                  bool
+	MessageID                 string
+	Sender, SenderName        string
+	Recipient, Subject        string
+	Sent, Received            time.Time
+	Problem                   string // why it could not be read fully; empty if it could
+	Text, HTML                string
+	Attachments               []Attachment
+}
+
+// An Attachment of a message. Name and Type are what the sender claims.
+type Attachment struct {
+	N               int
+	Name, Type, CID string
+	Size            int
+}
+
+// Deliver stores one letter for one mailbox: raw as it arrived, below the trace lines of this server, and what could be
+// read of it. When it returns, the letter is on disk. The same bytes for the same mailbox are stored once; fresh says whether they were new. (The digest of
+// the whole letter decides, not its Message-ID: that one is the sender's to choose, and who can guess it could otherwise
+// make a letter vanish that is still to come.)
+func (s *Store) Deliver(ctx context.Context, mailbox string, trace, raw []byte, m message.Message) (id string, fresh bool, err error) {
+	id = NewID()
+	sum := sha256.Sum256(raw)
+	digest := s.keys.MAC("mail.digest", mailbox, string(sum[:]))
+	err = s.Tx(ctx, func(tx *sql.Tx) error {
+		err := tx.QueryRowContext(ctx, "select id from message where mailbox = ? and digest = ?", mailbox, digest).Scan(&id)
+		if err == nil {
+			return nil
+		}
+		if one(err) != ErrNotFound {
+			return err
+		}
+		fresh = true
+		conversation, err := s.thread(ctx, tx, mailbox, m)
+		if err != nil {
+			return err
+		}
+		return s.insert(ctx, tx, Message{
+			ID: id, Conversation: conversation, Mailbox: mailbox, MessageID: m.MessageID, Sender: m.From, SenderName: m.FromName,
+			Recipient: m.To, Subject: m.Subject, Sent: m.Date, Received: time.Now(), Problem: m.Problem, Text: m.Text, HTML: m.HTML,
+		}, digest, slices.Concat(trace, raw), m.Parts)
+	})
+	return id, fresh && err == nil, err
+}
+
+// thread finds the conversation that a letter answers, or begins one.
+func (s *Store) thread(ctx context.Context, tx *sql.Tx, mailbox string, m message.Message) (string, error) {
+	for _, ref := range m.References {
+		var id string
+		err := tx.QueryRowContext(ctx, "select conversation from message where mailbox = ? and message_id = ? limit 1", mailbox, ref).Scan(&id)
+		if one(err) == ErrNotFound {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		_, err = tx.ExecContext(ctx, "update conversation set updated = ? where id = ?", time.Now().Unix(), id)
+		return id, err
+	}
+	id := NewID()
+	_, err := tx.ExecContext(ctx, "insert into conversation (id, mailbox, subject, customer, updated) values (?, ?, ?, ?, ?)",
+		id, mailbox, m.Subject, m.From, time.Now().Unix())
+	return id, err
+}
+
+func (s *Store) insert(ctx context.Context, tx *sql.Tx, m Message, digest, raw []byte, parts []message.Part) error {
+	_, err := tx.ExecContext(ctx, `insert into message (id, conversation, mailbox, outgoing, digest, message_id, sender, sender_name,
+		recipient, subject, sent, received, problem, text_body, html_body, raw) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		m.ID, m.Conversation, m.Mailbox, m.Outgoing, digest, m.MessageID, m.Sender, m.SenderName, m.Recipient, m.Subject,
+		m.Sent.Unix(), m.Received.UnixNano(), m.Problem,
+		s.seal([]byte(m.Text), m.ID, "text"), s.seal([]byte(m.HTML), m.ID, "html"), s.seal(raw, m.ID, "raw"))
+	if err != nil {
+		return err
+	}
+	for n, p := range parts {
+		_, err := tx.ExecContext(ctx, "insert into attachment (message, n, name, type, cid, size, data) values (?, ?, ?, ?, ?, ?, ?)",
+			m.ID, n, p.Name, p.Type, p.CID, len(p.Data), s.seal(p.Data, m.ID, "part"+strconv.Itoa(n)))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Send stores an answer in a conversation and puts it into the outbox, both or neither.
+func (s *Store) Send(ctx context.Context, m Message, raw []byte) error {
+	return s.Tx(ctx, func(tx *sql.Tx) error {
+		m.Outgoing, m.Received = true, time.Now()
+		if err := changed(tx.ExecContext(ctx, "update conversation set updated = ? where id = ? and mailbox = ?",
+			m.Received.Unix(), m.Conversation, m.Mailbox)); err != nil {
+			return err
+		}
+		if err := s.insert(ctx, tx, m, nil, raw, nil); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "insert into outbox (message) values (?)", m.ID)
+		return err
+	})
+}
+
+// Unsent yields what lies in the outbox to sent, oldest first, and marks each that sent took.
+func (s *Store) Unsent(ctx context.Context, sent func(id string, raw []byte) error) error {
+	type letter struct {
+		id  string
+		raw []byte
+	}
+	waiting, err := collect(ctx, s.db, func(row interface{ Scan(...any) error }) (letter, error) {
+		var l letter
+		err := row.Scan(&l.id, &l.raw)
+		return l, err
+	}, "select m.id, m.raw from outbox o join message m on m.id = o.message where o.written = 0 order by m.received limit 100")
+	if err != nil {
+		return err
+	}
+	for _, l := range waiting {
+		raw, err := s.open(l.raw, l.id, "raw")
+		if err != nil {
+			return err
+		}
+		if err := sent(l.id, raw); err != nil {
+			return err
+		}
+		if _, err := s.db.ExecContext(ctx, "update outbox set written = 1 where message = ?", l.id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const conversationColumns = "id, mailbox, subject, customer, status, assignee, updated"
+
+func scanConversation(row interface{ Scan(...any) error }) (Conversation, error) {
+	var c Conversation
+	err := row.Scan(&c.ID, &c.Mailbox, &c.Subject, &c.Customer, &c.Status, &c.Assignee, &c.Updated)
+	return c, one(err)
+}
+
+// Conversations returns a page of a mailbox's conversations, the latest first. An empty status means any.
+func (s *Store) Conversations(ctx context.Context, mailbox, status string, offset, limit int) ([]Conversation, error) {
+	return collect(ctx, s.db, scanConversation, "select "+conversationColumns+` from conversation
+		where mailbox = ? and (? = '' or status = ?) order by updated desc, rowid desc limit ? offset ?`, mailbox, status, status, limit, offset)
+}
+
+// Conversation finds a conversation of a mailbox; another mailbox's is ErrNotFound.
+func (s *Store) Conversation(ctx context.Context, mailbox, id string) (Conversation, error) {
+	return scanConversation(s.db.QueryRowContext(ctx, "select "+conversationColumns+" from conversation where id = ? and mailbox = ?", id, mailbox))
+}
+
+const messageColumns = "id, conversation, mailbox, outgoing, message_id, sender, sender_name, recipient, subject, sent, received, problem, text_body, html_body"
+
+func (s *Store) scanMessage(row interface{ Scan(...any) error }) (Message, error) {
+	var m Message
+	var sent, received int64
+	var text, html []byte
+	err := row.Scan(&m.ID, &m.Conversation, &m.Mailbox, &m.Outgoing, &m.MessageID, &m.Sender, &m.SenderName, &m.Recipient, &m.Subject,
+		&sent, &received, &m.Problem, &text, &html)
+	if err != nil {
+		return m, one(err)
+	}
+	m.Sent, m.Received = time.Unix(sent, 0), time.Unix(0, received)
+	plainText, errText := s.open(text, m.ID, "text")
+	plainHTML, errHTML := s.open(html, m.ID, "html")
+	m.Text, m.HTML = string(plainText), string(plainHTML)
+	return m, errors.Join(errText, errHTML)
+}
+
+// Messages returns the letters of a conversation, the oldest first, with the list of their attachments.
+func (s *Store) Messages(ctx context.Context, mailbox, conversation string) ([]Message, error) {
+	all, err := collect(ctx, s.db, s.scanMessage, "select "+messageColumns+" from message where conversation = ? and mailbox = ? order by received limit 1000", conversation, mailbox)
+	for i := range all {
+		if err == nil {
+			all[i].Attachments, err = s.attachments(ctx, all[i].ID)
+		}
+	}
+	return all, err
+}
+
+// Message finds one letter of a mailbox; another mailbox's is ErrNotFound.
+func (s *Store) Message(ctx context.Context, mailbox, id string) (Message, error) {
+	m, err := s.scanMessage(s.db.QueryRowContext(ctx, "select "+messageColumns+" from message where id = ? and mailbox = ?", id, mailbox))
+	if err != nil {
+		return Message{}, err
+	}
+	m.Attachments, err = s.attachments(ctx, id)
+	return m, err
+}
+
+func (s *Store) attachments(ctx context.Context, id string) ([]Attachment, error) {
+	return collect(ctx, s.db, func(row interface{ Scan(...any) error }) (Attachment, error) {
+		var a Attachment
+		err := row.Scan(&a.N, &a.Name, &a.Type, &a.CID, &a.Size)
+		return a, err
+	}, "select n, name, type, cid, size from attachment where message = ? order by n", id)
+}
+
+// Raw returns the letter's bytes as they arrived.
+func (s *Store) Raw(ctx context.Context, mailbox, id string) ([]byte, error) {
+	var sealed []byte
+	if err := s.db.QueryRowContext(ctx, "select raw from message where id = ? and mailbox = ?", id, mailbox).Scan(&sealed); err != nil {
+		return nil, one(err)
+	}
+	return s.open(sealed, id, "raw")
+}
+
+// Attachment returns an attachment of a letter of a mailbox and its bytes.
+func (s *Store) Attachment(ctx context.Context, mailbox, id string, n int) (Attachment, []byte, error) {
+	var a Attachment
+	var sealed []byte
+	err := s.db.QueryRowContext(ctx, `select a.n, a.name, a.type, a.cid, a.size, a.data from attachment a join message m on m.id = a.message
+		where m.id = ? and m.mailbox = ? and a.n = ?`, id, mailbox, n).Scan(&a.N, &a.Name, &a.Type, &a.CID, &a.Size, &sealed)
+	if err != nil {
+		return Attachment{}, nil, one(err)
+	}
+	data, err := s.open(sealed, id, fmt.Sprintf("part%d", n))
+	return a, data, err
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"time"
+
+	"github.com/skans-go/skans/authz"
+)
+
+// The roles. Visitor, editor and administrator are held in one mailbox; staff and system are held everywhere.
+const (
+	staff         = authz.Role("staff") // everybody who works here: own account, list of own mailboxes
+	visitor       = authz.Role("visitor")
+	editor        = authz.Role("editor")
+	administrator = authz.Role("administrator")
+	system        = authz.Role("system")
+)
+
+// What is read.
+const (
+	pageAssets       = authz.Page("assets")
+	pageSignIn       = authz.Page("sign-in")
+	pageFactor       = authz.Page("sign-in/factor")
+	pageEnrol        = authz.Page("sign-in/enrol")
+	pageRecovery     = authz.Page("sign-in/recovery")
+	pageActivate     = authz.Page("activate")
+	pageActivated    = authz.Page("activated")
+	pageRefused      = authz.Page("refused")
+	pageHome         = authz.Page("home")
+	pageAccount      = authz.Page("account")
+	pageInbox        = authz.Page("mail/inbox")
+	pageConversation = authz.Page("mail/conversation")
+	pageFrame        = authz.Page("mail/frame")
+	pageRaw          = authz.Page("mail/raw")
+	pageAttachment   = authz.Page("mail/attachment")
+	pageMailAudit    = authz.Page("mail/audit")
+	pageAdminAudit   = authz.Page("admin/audit")
+	pageAdminSystem  = authz.Page("admin/system")
+)
+
+// What changes something.
+const (
+	doSignIn    = authz.Func("do/sign-in")
+	doFactor    = authz.Func("do/factor")
+	doEnrol     = authz.Func("do/enrol")
+	doActivate  = authz.Func("do/activate")
+	doSignOut   = authz.Func("do/sign-out")
+	doEndDevice = authz.Func("do/end-device")
+	doReply     = authz.Func("do/reply")
+	doStatus    = authz.Func("do/status")
+	doAssign    = authz.Func("do/assign")
+)
+
+// policy is the whole answer to who may do what. Whatever it does not name, nobody may.
+var policy = authz.Policy{
+	Roles: map[authz.Role]authz.RoleDef{
+		staff:         {GrantedBy: system},
+		visitor:       {GrantedBy: administrator},
+		editor:        {GrantedBy: administrator, Includes: []authz.Role{visitor}},
+		administrator: {GrantedBy: system, Includes: []authz.Role{editor}},
+		system:        {GrantedBy: system, Require: []authz.Condition{authz.SecondFactor()}},
+	},
+	Pages: map[authz.Page]authz.Rule{
+		pageAssets:    authz.Public(),
+		pageSignIn:    authz.Public(),
+		pageFactor:    authz.Public(), // says nothing without a pending sign-in
+		pageEnrol:     authz.Public().Unrouted(),
+		pageRecovery:  authz.Public().Unrouted(),
+		pageActivate:  authz.Public(),
+		pageActivated: authz.Public().Unrouted(),
+		pageRefused:   authz.Public().Unrouted(),
+
+		pageHome:    authz.Allow(staff).Menu("Mailboxes", 10),
+		pageAccount: authz.Allow(staff).Menu("Account", 90),
+
+		pageInbox:        authz.Allow(visitor).In("box"),
+		pageConversation: authz.Allow(visitor).In("box").Of("id"),
+		pageFrame:        authz.Allow(visitor).In("box").Of("id"),
+		pageRaw:          authz.Allow(visitor).In("box").Of("id"),
+		pageAttachment:   authz.Allow(visitor).In("box").Of("id"),
+		pageMailAudit:    authz.Allow(administrator).In("box"),
+
+		pageAdminAudit:  authz.Allow(system).Require(authz.FreshSecondFactor(8*time.Hour)).Menu("Audit", 70),
+		pageAdminSystem: authz.Allow(system).Menu("System", 80),
+	},
+	Funcs: map[authz.Func]authz.Rule{
+		doSignIn:   authz.PublicBecause("signing in"),
+		doFactor:   authz.PublicBecause("signing in: the second step, bound to a pending sign-in"),
+		doEnrol:    authz.PublicBecause("signing in: a first second factor, bound to a pending sign-in"),
+		doActivate: authz.PublicBecause("the activation key in the form is the right"),
+		doSignOut:  authz.PublicBecause("ends nothing but the visitor's own session"),
+
+		doEndDevice: authz.Allow(staff).Of("id"),
+		doReply:     authz.Allow(editor).In("box").Of("id"),
+		doStatus:    authz.Allow(editor).In("box").Of("id"),
+		doAssign:    authz.Allow(editor).In("box").Of("id"),
+	},
+	Fragments: map[authz.Fragment]authz.Rule{
+		"layout/top":    authz.Inherit(),
+		"layout/bottom": authz.Inherit(),
+		"audit/view":    authz.Inherit(),
+		"mail/tools":    authz.Allow(editor).In("box"),
+		"mail/answer":   authz.Allow(editor).In("box"),
+	},
+}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/skans-go/skans"
+	"github.com/skans-go/skans/audit"
+	"github.com/skans-go/skans/authz"
+	"github.com/skans-go/skans/examples/mail/internal/store"
+	"github.com/skans-go/skans/password"
+	"github.com/skans-go/skans/password/activation"
+	"github.com/skans-go/skans/password/throttle"
+	"github.com/skans-go/skans/sanitize"
+	"github.com/skans-go/skans/sanitize/headers"
+	"github.com/skans-go/skans/session"
+	"github.com/skans-go/skans/session/signin"
+	"github.com/skans-go/skans/session/transport"
+	"github.com/skans-go/skans/totp"
+)
+
+// This file wires every defence of the mailbox. Read it from top to bottom: each layer stands inside the one before it.
+// Who may do what is in policy.go, what may come in is in forms.go.
+
+// security is all that decides.
+type security struct {
+	transport  *transport.Transport
+	headers    *headers.Policy
+	sessions   *session.Manager
+	guard      *authz.Guard
+	flow       *signin.Flow
+	hasher     *password.Hasher
+	policy     password.Policy
+	activation *activation.Keys
+	factors    *totp.Service
+	handler    http.Handler
+}
+
+// The mailbox's own events. mail.delivered: mailbox, message, bytes. mail.refused: code, reason. mail.replied: mailbox,
+// conversation, message. mail.failed: rule (the page or function), ref.
+const (
+	eventDelivered = "mail.delivered"
+	eventRefused   = "mail.refused"
+	eventReplied   = "mail.replied"
+)
+
+// auditConfig says what is recorded, for how long, and what happens if it cannot be. Everything that is not named here
+// has the library's defaults.
+func auditConfig(dir string, keys *skans.Keyring) audit.Config {
+	return audit.Config{
+		Dir: dir, Keys: keys, Server: "mail", Version: "1",
+		Classes: []audit.Class{
+			{Name: "session", Keep: audit.Months(3), OnFailure: audit.Reject},
+			{Name: "signin", Events: []string{"password", "throttle", "activation", "totp", "onetime"}, Keep: audit.Months(3), OnFailure: audit.Reject},
+			{Name: "authz", Keep: audit.Months(3), OnFailure: audit.Reject},
+			{Name: "mail", Keep: audit.Months(3), OnFailure: audit.Reject},
+			{Name: "history", Keep: audit.Months(4), OnFailure: audit.Reject},
+		},
+	}
+}
+
+// secure builds every layer, from the outermost to the innermost.
+func secure(a *app, host string, keys *skans.Keyring) (*security, error) {
+	s := &security{policy: password.DefaultPolicy()}
+	record := a.log.Record
+	var errs [9]error
+
+	// 1. The wire: HTTPS only, this host only.
+	s.transport, errs[0] = transport.New(transport.Config{
+		Hosts: []string{host}, Refuse: a.refused, Audit: record,
+		OnInsecure: func(r *http.Request) { s.sessions.EndExposed(r) },
+	})
+	// 2. What every answer tells the browser.
+	s.headers, errs[1] = headers.New(headers.Config{Audit: record})
+	// 3. Who is asking: a session that is bound to its browser.
+	s.sessions, errs[2] = session.New(session.Config{Keys: keys, Origins: []string{"https://" + host}, Refuse: a.refused, Audit: record})
+	// 4. How somebody becomes a user.
+	s.hasher, errs[3] = password.New(password.Config{Params: password.OWASP, Keys: keys, Audit: record})
+	limiter, err := throttle.New(throttle.Config{Keys: keys, Audit: record})
+	errs[4] = err
+	s.activation, errs[5] = activation.New(activation.Config{Keys: keys, BaseURL: "https://" + host, Audit: record})
+	s.factors, errs[6] = totp.New(totp.Config{Issuer: "Shared mailbox", Keys: keys, Store: a.store.Factors(), Throttle: limiter, Audit: record})
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, err
+	}
+	s.flow, errs[7] = signin.New(signin.Config{
+		Users: accounts{a.store}, Passwords: s.hasher, Throttle: limiter, Factors: s.factors, Sessions: s.sessions, Keys: keys,
+		Require: func(signin.User) signin.Requirement { return signin.SecondFactor }, Audit: record,
+	})
+	// 5. What they may do: pages, functions, fragments of pages and the menu, from one policy.
+	templates, err := authz.ParseFS(webFiles, nil, "web/templates/*.html")
+	if err != nil {
+		return nil, err
+	}
+	s.guard, errs[8] = authz.New(policy, authz.Config{
+		Subject: a.subject, Templates: templates, Keys: keys, ClientAddr: s.transport.ClientAddr, LoginURL: "/login", Refuse: a.refused, Audit: record,
+	})
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, err
+	}
+	// The handlers, each behind its rule and its schema. A rule without a route, a route without a rule, or a template
+	// that nobody answers for: the guard does not start.
+	a.sec = s
+	a.routes(s.guard)
+	guarded, err := s.guard.Handler()
+	if err != nil {
+		return nil, err
+	}
+	s.handler = audit.Recover(a.log)(s.sessions.Handler(acting(audit.Access(a.log)(guarded))))
+	return s, nil
+}
+
+// acting names who does what a handler will do, for the log and the field history.
+func acting(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s := session.From(r.Context())
+		user, _ := s.User()
+		next.ServeHTTP(w, r.WithContext(audit.WithActor(r.Context(), audit.Actor{User: user, Session: s.ID()})))
+	})
+}
+
+// subject is what the policy knows of a visitor: asked anew for every request, so that a role that was taken away is
+// gone with the next click.
+func (a *app) subject(r *http.Request) (authz.Subject, error) {
+	s := session.From(r.Context())
+	user, ok := s.User()
+	if !ok {
+		return authz.Subject{}, nil
+	}
+	person, err := a.store.Person(r.Context(), user)
+	if errors.Is(err, store.ErrNotFound) || person.Disabled {
+		return authz.Subject{}, nil // nobody any more
+	}
+	if err != nil {
+		return authz.Subject{}, err
+	}
+	members, err := a.store.Roles(r.Context(), user)
+	if err != nil {
+		return authz.Subject{}, err
+	}
+	subject := authz.Subject{ID: user, Backend: person.Backend, Roles: []authz.Grant{{Role: staff}}, Proofs: map[string]time.Time{}}
+	for method, at := range s.Proofs() {
+		subject.Proofs[string(method)] = at
+	}
+	if person.System {
+		subject.Roles = append(subject.Roles, authz.Grant{Role: system})
+	}
+	for _, m := range members {
+		subject.Roles = append(subject.Roles, authz.Grant{Tenant: m.Mailbox, Role: authz.Role(m.Role)})
+	}
+	return subject, nil
+}
+
+// accounts lets the sign-in hall ask the table of people.
+type accounts struct{ store *store.Store }
+
+func (u accounts) ByName(ctx context.Context, name string) (signin.User, error) {
+	return account(u.store.PersonByName(ctx, strings.ToLower(strings.TrimSpace(name))))
+}
+
+func (u accounts) ByID(ctx context.Context, id string) (signin.User, error) {
+	return account(u.store.Person(ctx, id))
+}
+
+func (u accounts) SwapHash(ctx context.Context, id, old, next string) (bool, error) {
+	err := u.store.ReplacePassword(ctx, id, old, next)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func account(p store.Person, err error) (signin.User, error) {
+	if errors.Is(err, store.ErrNotFound) {
+		return signin.User{}, signin.ErrNoUser
+	}
+	return signin.User{ID: p.ID, Name: p.Name, PasswordHash: p.Password, Disabled: p.Disabled}, err
+}
+
+// washer makes a letter's HTML harmless. Remote pictures load only when a reader has asked for them.
+func washer(m store.Message, remote bool, cid func(string) (string, bool)) *sanitize.Washer {
+	load := sanitize.Block
+	if remote {
+		load = sanitize.Allow
+	}
+	return sanitize.NewMail(sanitize.Mail{CID: cid, Remote: load, IDPrefix: "m" + m.ID + "-"})
+}
