@@ -107,18 +107,19 @@ func (h *History[T]) Modify(ctx context.Context, tx *sql.Tx, key any, change fun
 	if err = change(&after); err != nil {
 		return err
 	}
+	changes, err := h.diff(ctx, &before, &after) // refuses what cannot be recorded before anything is written
+	if err != nil {
+		return err
+	}
 	if err = h.update(ctx, tx, &before, &after); err != nil {
 		return err
 	}
-	return h.Change(ctx, tx, before, after)
+	return h.insert(ctx, tx, changes)
 }
 
 // update writes the columns that differ, declared or not.
 func (h *History[T]) update(ctx context.Context, tx *sql.Tx, before, after *T) error {
 	t := h.table
-	if err := h.sameRow(before, after); err != nil {
-		return err
-	}
 	var sets []string
 	var args []any
 	for _, c := range t.columns {
@@ -273,47 +274,35 @@ func (h *History[T]) side(row *T, c column) (value sql.NullString, subject strin
 	return value, subject, err
 }
 
-// protect turns values into what may be stored of them.
+// protect turns values into what is stored of them: "p" and the value, or "s" and the value sealed under its subject.
 func (h *History[T]) protect(ctx context.Context, c *change) error {
-	switch {
-	case c.kind == fieldChanged:
+	if c.kind == fieldChanged {
 		c.old, c.new = sql.NullString{}, sql.NullString{}
-	case c.kind == fieldMAC:
-		for _, v := range []*sql.NullString{&c.old, &c.new} {
-			if v.Valid {
-				v.String = hex.EncodeToString(h.log.keys.MAC("audit.field", h.table.name, c.field, v.String))
+	}
+	for _, side := range []struct {
+		value   *sql.NullString
+		subject string
+	}{{&c.old, c.oldSubject}, {&c.new, c.newSubject}} {
+		v := side.value
+		switch {
+		case !v.Valid:
+		case c.kind == fieldMAC:
+			v.String = "p" + hex.EncodeToString(h.log.keys.MAC("audit.field", h.table.name, c.field, v.String))
+		case h.log.vault == nil || side.subject == "":
+			v.String = "p" + v.String
+		default:
+			sealed, err := h.log.vault.Seal(ctx, h.at(side.subject, c.field, c.row), []byte(v.String))
+			if err != nil {
+				return fmt.Errorf("audit: seal %s.%s: %w", h.table.name, c.field, err)
 			}
+			v.String = "s" + string(sealed)
 		}
-	case h.log.vault != nil && (c.oldSubject != "" || c.newSubject != ""):
-		c.kind = fieldSealed
-		if err := h.seal(ctx, c, &c.old, c.oldSubject); err != nil {
-			return err
-		}
-		return h.seal(ctx, c, &c.new, c.newSubject)
 	}
 	return nil
 }
 
 func (h *History[T]) at(subject, field, row string) skans.At {
 	return skans.At{Subject: subject, Table: "skans_history/" + h.table.name, Column: field, Row: row}
-}
-
-// seal encrypts one value under its subject. A row that belongs to nobody has no key to be sealed under; its value is
-// marked as plain.
-func (h *History[T]) seal(ctx context.Context, c *change, v *sql.NullString, subject string) error {
-	if !v.Valid {
-		return nil
-	}
-	if subject == "" {
-		v.String = "p" + v.String
-		return nil
-	}
-	sealed, err := h.log.vault.Seal(ctx, h.at(subject, c.field, c.row), []byte(v.String))
-	if err != nil {
-		return fmt.Errorf("audit: seal %s.%s: %w", h.table.name, c.field, err)
-	}
-	v.String = "s" + string(sealed)
-	return nil
 }
 
 var historyColumns = []string{
@@ -331,6 +320,9 @@ func (h *History[T]) insert(ctx context.Context, tx *sql.Tx, changes []change) e
 		if len(s) > 255 {
 			return fmt.Errorf("%w: actor or request id longer than 255 bytes", ErrValue)
 		}
+	}
+	if len(changes) > bulkFrom {
+		return h.insertAll(ctx, tx, changes, wall)
 	}
 	var groups []string
 	var args []any
@@ -393,10 +385,6 @@ func (h *History[T]) read(ctx context.Context, rows *sql.Rows) (Value, error) {
 	}
 	v.Field, v.Row, v.Kind, v.At = c.field, c.row, c.kind, time.Unix(0, at).UTC()
 	v.Old, v.New = sql.NullString{String: string(old), Valid: old != nil}, sql.NullString{String: string(new), Valid: new != nil}
-	if c.kind != fieldSealed {
-		return v, nil
-	}
-	v.Kind = fieldTrack
 	for _, side := range []struct {
 		value   *sql.NullString
 		subject string
@@ -415,7 +403,9 @@ func (h *History[T]) unseal(ctx context.Context, v *Value, side *sql.NullString,
 	case strings.HasPrefix(side.String, "p"):
 		side.String = side.String[1:]
 		return nil
-	case !strings.HasPrefix(side.String, "s") || h.log.vault == nil:
+	case !strings.HasPrefix(side.String, "s"):
+		return fmt.Errorf("%w: a value of %s.%s is not in the format of this version", ErrTampered, h.table.name, v.Field)
+	case h.log.vault == nil:
 		return fmt.Errorf("audit: %s.%s is sealed and the log has no vault", h.table.name, v.Field)
 	}
 	plain, err := h.log.vault.Open(ctx, h.at(subject, v.Field, v.Row), []byte(side.String[1:]))

@@ -129,7 +129,7 @@ func (c *chain) recover(fsys fs.FS) ([]string, error) {
 		return nil, err
 	}
 	c.seq = max(state.sealed, state.expired)
-	for len(names) > 1 && firstOf(names[1]) <= state.sealed+1 {
+	for len(names) > 1 && firstOf(names[1]) <= state.sealed {
 		names = names[1:]
 	}
 	if state.sealed > state.expired && (len(names) == 0 || firstOf(names[0]) > state.sealed) {

@@ -45,7 +45,6 @@ const (
 	fieldTrack   = "track"
 	fieldMAC     = "mac"
 	fieldChanged = "changed"
-	fieldSealed  = "sealed" // track, under a subject's key
 )
 
 // maxValue bounds one recorded value.
