@@ -42,5 +42,6 @@
 //   - "transport.host" ([EventHost]): the Host is not ours, or no host. Attributes addr, agent, reason ("unknown",
 //     "malformed", "target"), ref.
 //   - "transport.outdated" ([EventOutdated]): a connection below TLS 1.2, or without forward secrecy or authenticated
-//     encryption. Attributes addr, agent, reason (version and cipher suite), ref.
+//     encryption. Attributes addr, agent, reason (version and cipher suite), ref (not with
+//     Config.OutdatedPage).
 package transport

@@ -2,7 +2,6 @@ package transport
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -70,9 +69,6 @@ func splitHost(text string) (name, port string, ok bool) {
 		inner, cut = strings.CutSuffix(inner, "]")
 		addr, err := netip.ParseAddr(inner)
 		return addr.String(), port, cut && err == nil && addr.Is6() && addr.Zone() == ""
-	}
-	if net.ParseIP(name) != nil {
-		return name, port, !strings.Contains(name, ":") // a bare IPv6 address cannot be told from a port
 	}
 	if !validName(name) { // before lower case: the Kelvin sign would become a k
 		return "", "", false

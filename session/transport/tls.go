@@ -18,6 +18,11 @@ func suites() []uint16 {
 	}
 }
 
+// curves are the key exchanges. The first is a hybrid: whoever records today cannot decrypt with a quantum computer later.
+func curves() []tls.CurveID {
+	return []tls.CurveID{tls.X25519MLKEM768, tls.X25519, tls.CurveP256, tls.CurveP384}
+}
+
 // outdatedSuites are what a browser of 2012 can do. The key exchange stays ECDHE: with RSA key exchange the server would
 // decrypt for strangers with the key of its certificate, which has broken the sessions of modern browsers too (DROWN,
 // ROBOT).
@@ -28,8 +33,7 @@ func outdatedSuites() []uint16 {
 }
 
 // TLSConfig returns a new configuration: TLS 1.2 and 1.3, suites with forward secrecy and authenticated encryption,
-// key exchange by X25519 with ML-KEM-768 first (so that what is recorded today stays closed to a quantum computer),
-// then X25519, P-256, P-384. The caller adds the certificate: Certificates, GetCertificate, or the files of
+// key exchange by X25519 with ML-KEM-768, X25519, P-256 or P-384. The caller adds the certificate: Certificates, GetCertificate, or the files of
 // http.Server.ListenAndServeTLS.
 //
 // With Config.OutdatedPage it also lets older clients connect, for which [Transport.Handler] has that page alone: serve
@@ -38,7 +42,7 @@ func (t *Transport) TLSConfig() *tls.Config {
 	config := &tls.Config{
 		MinVersion:       tls.VersionTLS12,
 		CipherSuites:     suites(),
-		CurvePreferences: []tls.CurveID{tls.X25519MLKEM768, tls.X25519, tls.CurveP256, tls.CurveP384},
+		CurvePreferences: curves(),
 		NextProtos:       []string{"h2", "http/1.1"},
 	}
 	if t.outdated != "" {
