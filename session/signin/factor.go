@@ -51,6 +51,9 @@ func (f *Flow) Confirm(w http.ResponseWriter, r *http.Request, code string) Outc
 		}
 		return v.stop(p, why)
 	}
+	if err := v.record(EventFactorChanged); err != nil {
+		return v.stop(p, broken("audit"))
+	}
 	v.notify(EventFactorChanged)
 	return v.finish(p, session.OTP, recovery)
 }
