@@ -39,9 +39,32 @@ func (w *washing) attributes(e *element, more bool) (to address) {
 		}
 	}
 	if len(w.style) > 0 {
+		w.disputed = w.disputed || !confirmsStyle(w.style)
 		w.write("style", w.style)
 	}
 	return to
+}
+
+// maxStyles bounds what appendStyle remembers.
+const maxStyles = 64
+
+// appendStyle cleans a style. It remembers those of which it removed nothing: that is counted each time.
+func (w *washing) appendStyle(value string) {
+	if clean, ok := w.styles[value]; ok {
+		w.style = append(w.style, clean...)
+		return
+	}
+	mark := len(w.style)
+	d := declarations{blocked: w.refuseLoad}
+	blocked := w.report.Blocked
+	w.style = d.appendTo(w.style, value)
+	w.report.Removed += d.removed
+	if mark == 0 && d.removed == 0 && w.report.Blocked == blocked && len(w.styles) < maxStyles {
+		if w.styles == nil {
+			w.styles = make(map[string]string)
+		}
+		w.styles[value] = string(w.style)
+	}
 }
 
 func (w *washing) dropAttribute(e *element, key string, value []byte, blocked int) {
@@ -63,9 +86,7 @@ func (w *washing) attribute(e *element, a attr, key, value string, check func([]
 		w.src(value, blocked)
 		return
 	case aStyle:
-		d := declarations{blocked: w.refuseLoad}
-		w.style = d.appendTo(w.style, value)
-		w.report.Removed += d.removed
+		w.appendStyle(value)
 		return
 	case aID, aName:
 		if !w.id("id", "", value) {

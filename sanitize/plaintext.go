@@ -13,7 +13,7 @@ import (
 // comments are gone. It is for previews, search, notifications and the text part of a mail; what it returns is not HTML and the
 // template escapes it. A text without '<' and '&' is returned as [Text] returns it.
 func TextFromHTML(s string) string {
-	if !strings.ContainsAny(s, "<&") {
+	if strings.IndexByte(s, '<') < 0 && strings.IndexByte(s, '&') < 0 {
 		return Text(s)
 	}
 	t := plainText{tokens: html.NewTokenizer(strings.NewReader(s)), out: make([]byte, 0, len(s)/2)}

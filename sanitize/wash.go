@@ -33,7 +33,7 @@ type Washer struct {
 // and memory grow linearly with the source.
 func (w *Washer) Wash(source string) (HTML, Report, error) {
 	if len(source) > w.mail.MaxBytes {
-		return w.asText(source[:w.mail.MaxBytes]), Report{}, ErrTooLong
+		return w.asText(source), Report{}, ErrTooLong
 	}
 	run := &washing{Washer: w, tokens: html.NewTokenizer(strings.NewReader(source))}
 	run.b.out = make([]byte, 0, len(source)+len(source)/8+64)
@@ -45,30 +45,43 @@ func (w *Washer) Wash(source string) (HTML, Report, error) {
 	if w.comment {
 		judge = commentJudge
 	}
-	if !bytes.Equal(judge().SanitizeBytes(run.b.out), run.b.out) {
+	if run.disputed || !confirms(judge(), run.b.out) {
 		return w.asText(source), run.report, ErrDisagree
 	}
 	return HTML{markup: string(run.b.out), remote: run.remote}, run.report, nil
 }
 
-// asText is the letter of last resort.
+// asText is the letter of last resort: its text, or where there is none, its source. At most MaxBytes of it.
 func (w *Washer) asText(source string) HTML {
-	text := html.EscapeString(TextFromHTML(source))
-	return HTML{markup: strings.ReplaceAll(text, "\n", "<br>\n")}
+	text := TextFromHTML(source)
+	if text == "" {
+		text = Text(source)
+	}
+	if len(text) > w.mail.MaxBytes {
+		n := w.mail.MaxBytes
+		for n > 0 && !utf8.RuneStart(text[n]) {
+			n--
+		}
+		text = text[:n] + "…"
+	}
+	out := appendEscaped(make([]byte, 0, len(text)+len(text)/8), []byte(text))
+	return HTML{markup: strings.ReplaceAll(string(out), "\n", "<br>\n")}
 }
 
 // A washing is one run of a Washer.
 type washing struct {
 	*Washer
-	tokens *html.Tokenizer
-	b      builder
-	report Report
-	link   linkText
-	remote bool // a remote picture was kept
-	body   bool // the body's attributes have been taken over
-	pre    int  // where the last <pre> begins: parsers drop the first line end there, and the next one when it is written again
-	buf    []byte
-	style  []byte
+	tokens   *html.Tokenizer
+	b        builder
+	report   Report
+	link     linkText
+	remote   bool              // a remote picture was kept
+	disputed bool              // the second judge of styles did not agree
+	styles   map[string]string // what styles became: letters repeat them for every cell
+	body     bool              // the body's attributes have been taken over
+	pre      int               // where the last <pre> begins: parsers drop the first line end there, and the next one when it is written again
+	buf      []byte
+	style    []byte
 }
 
 func (w *washing) all() error {
