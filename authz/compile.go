@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // A snapshot is a compiled policy. It never changes; Reload puts another in its place.
@@ -76,6 +78,9 @@ func (c *compiler) compile(p Policy) (*snapshot, error) {
 	}
 	for table, ops := range p.Tables {
 		s.tables[table] = map[Op]*rule{}
+		if len(ops) == 0 {
+			errs = append(errs, fmt.Errorf("authz: table %q has no operation; declare one or drop the table", clip(string(table))))
+		}
 		for op, from := range ops {
 			if !slices.Contains([]Op{Select, Insert, Update, Delete}, op) {
 				errs = append(errs, fmt.Errorf("authz: table %q: unknown operation %q", clip(string(table)), clip(string(op))))
@@ -118,7 +123,7 @@ func (s *snapshot) finish() {
 
 // rule checks one rule and compiles it.
 func (c *compiler) rule(k kind, name string, from Rule) (*rule, error) {
-	errs := []error{from.check(k)}
+	errs := []error{from.check(k, name)}
 	if from.keyed() && !c.key {
 		errs = append(errs, errors.New("is opened by a key; set Config.Keys"))
 	}
@@ -148,7 +153,7 @@ func (c *compiler) rule(k kind, name string, from Rule) (*rule, error) {
 }
 
 // check refuses combinations that mean nothing, or something else than they seem to.
-func (r *Rule) check(k kind) error {
+func (r *Rule) check(k kind, name string) error {
 	switch {
 	case r.effect == noEffect:
 		return errors.New("has no effect; begin with Allow, Public, PublicBecause, PublicWithKey or Inherit")
@@ -158,9 +163,9 @@ func (r *Rule) check(k kind) error {
 		return errors.New("only a fragment can inherit")
 	case r.effect == inherit && Rule{effect: inherit}.String() != r.String():
 		return errors.New("inherits and can say nothing more; give it a rule of its own instead")
-	case r.effect == public && (k == funcKind || k == tableKind && r.in == ""):
+	case r.effect == public && (k == funcKind || k == tableKind && !strings.HasSuffix(name, " "+string(Select))):
 		return errors.New("is a change open to everybody; use PublicWithKey, or PublicBecause and say why")
-	case r.effect == publicBecause && (k == pageKind || k == fragmentKind):
+	case r.effect == publicBecause && (k == pageKind || k == fragmentKind || strings.HasSuffix(name, " "+string(Select))):
 		return errors.New("is only read; use Public")
 	case r.effect == publicBecause && len(r.reason) < 3:
 		return errors.New("is open to everybody; PublicBecause needs the reason")
@@ -181,12 +186,20 @@ func (r *Rule) check(k kind) error {
 	case r.of != "" && k == tableKind:
 		return errors.New("is a table; Of belongs to routes")
 	}
+	if !printable(r.reason) || !printable(r.label) {
+		return errors.New("has a text that is not one line of valid UTF-8 of at most 200 bytes")
+	}
 	for _, word := range []string{r.in, r.of} {
 		if word != "" && !isWord(word) {
 			return errors.New("In and Of take the name of a path value: letters, digits and '_'")
 		}
 	}
 	return nil
+}
+
+// printable refuses texts that could look like another line of the matrix.
+func printable(s string) bool {
+	return len(s) <= 200 && utf8.ValidString(s) && !strings.ContainsFunc(s, func(c rune) bool { return !unicode.IsPrint(c) })
 }
 
 func isWord(s string) bool {

@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -68,12 +69,12 @@ func (r *rule) steps(ctx context.Context, s *snapshot, sub *Subject, at *Object)
 }
 
 // May returns what the subject may do now, sorted: the name of each page, function, fragment and table operation, followed by " in " and the
-// tenant where it holds in one only. What needs an object or a key is not in it, save for ties, which end in " of " and the id.
+// tenant where the rule is decided in one, "*" for all of them. What needs an object or a key is not in it, save for ties, which end in " of " and the id.
 func (g *Guard) May(subject Subject) []string {
 	s, ctx := g.snap.Load(), context.Background()
 	places := []Object{}
 	for _, grant := range subject.Roles {
-		places = append(places, Object{Tenant: grant.Tenant})
+		places = append(places, Object{Tenant: cmp.Or(grant.Tenant, "*")})
 	}
 	var out []string
 	for _, r := range s.sorted {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"unicode/utf8"
 )
 
 // MarshalJSON returns the policy in the form that [ParsePolicy] reads.
@@ -67,7 +68,11 @@ func (r Rule) MarshalJSON() ([]byte, error) {
 // field in other case, null, a misspelt effect or condition, an empty list and anything after the end are errors. What the policy says is
 // checked by [New] and [Guard.Reload].
 func ParsePolicy(data []byte) (Policy, error) {
+	if !utf8.Valid(data) { // encoding/json would put U+FFFD in its place
+		return Policy{}, errors.New("authz: policy is not UTF-8")
+	}
 	d := decoder{json.NewDecoder(bytes.NewReader(data))}
+	d.UseNumber()
 	var p Policy
 	err := d.policy(&p)
 	if err == nil {
@@ -162,11 +167,12 @@ func (d decoder) flag(r *Rule, field string) error {
 	if flag == nil {
 		return errUnknownField
 	}
-	if tok, err := d.Token(); err != nil || tok != true {
-		return errors.Join(errors.New("a switch can only be true; leave it out instead"), err)
+	tok, err := d.Token()
+	if err == nil && tok != true {
+		err = errors.New("a switch can only be true; leave it out instead")
 	}
 	*flag = true
-	return nil
+	return err
 }
 
 func (d decoder) menu(r *Rule) error {
@@ -188,7 +194,6 @@ func (d decoder) menu(r *Rule) error {
 }
 
 func (d decoder) integer(n *int) error {
-	d.UseNumber()
 	tok, err := d.Token()
 	if err != nil {
 		return err
@@ -210,10 +215,18 @@ func (d decoder) condition(c *Condition) error {
 
 var errUnknownField = errors.New("unknown field")
 
+func (d decoder) open(bracket json.Delim) error {
+	tok, err := d.Token()
+	if err == nil && tok != bracket {
+		err = fmt.Errorf("expected %q", rune(bracket))
+	}
+	return err
+}
+
 // object calls field for each name in an object, with the decoder before its value.
 func (d decoder) object(field func(string) error) error {
-	if tok, err := d.Token(); err != nil || tok != json.Delim('{') {
-		return errors.Join(errors.New("expected an object"), err)
+	if err := d.open('{'); err != nil {
+		return err
 	}
 	seen := map[string]bool{}
 	for d.More() {
@@ -249,8 +262,8 @@ func readMap[K ~string, V any](d decoder, m *map[K]V, read func(*V) error) error
 }
 
 func readList[T any](d decoder, list *[]T, read func(decoder, *T) error) error {
-	if tok, err := d.Token(); err != nil || tok != json.Delim('[') {
-		return errors.Join(errors.New("expected a list"), err)
+	if err := d.open('['); err != nil {
+		return err
 	}
 	for d.More() {
 		var v T
