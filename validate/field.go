@@ -142,19 +142,17 @@ func (f *field) fillText(dst reflect.Value, text string) string {
 	if len(text) > f.maxBytes {
 		return "long"
 	}
+	if text == "" {
+		return "missing"
+	}
 	text, code := f.class.apply(text)
 	if code != "" {
-		if text == "" && code == "format" {
-			return f.emptyCode()
-		}
 		return code
 	}
 	if len(text) > f.maxBytes {
 		return "long"
 	}
 	switch n := utf8.RuneCountInString(text); {
-	case n == 0 && f.min > 0:
-		return f.emptyCode()
 	case n < f.min:
 		return "short"
 	case n > f.max:
@@ -170,8 +168,6 @@ func (f *field) fillText(dst reflect.Value, text string) string {
 	}
 	return f.store(dst, text)
 }
-
-func (f *field) emptyCode() string { return "missing" }
 
 func contains(list []string, s string) bool {
 	for _, item := range list {

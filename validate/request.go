@@ -317,9 +317,11 @@ func (in *intake) missing() {
 		case f.source == sourceJSON: // an object looks after its own members
 		case n == 0 && f.optional:
 			f.absent(in.place(f))
-		case n == 0 && !f.optional:
-			in.fault(f, "missing")
-		case n > 0 && n < f.few:
+		case n == 0:
+			if !slices.ContainsFunc(in.faults, func(g fault) bool { return g.f == f }) {
+				in.fault(f, "missing")
+			}
+		case n < f.few:
 			in.fault(f, "few")
 		}
 	}

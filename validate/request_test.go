@@ -1,0 +1,575 @@
+package validate_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/skans-go/skans"
+	"github.com/skans-go/skans/validate"
+	"github.com/skans-go/skans/validate/upload"
+)
+
+type sample struct {
+	A    string       `in:"form a" rule:"line,max=20" opt:""`
+	N    int64        `in:"form n" rule:"min=-9223372036854775808,max=9223372036854775807" opt:"0"`
+	Tags []string     `in:"form tag" rule:"identifier,max=8,count=3" opt:""`
+	F    float64      `in:"form f" rule:"min=-10,max=10" opt:"0"`
+	On   bool         `in:"form on" rule:"bool" opt:"false"`
+	Pass skans.Secret `in:"form pass" rule:"secret,max=20" opt:""`
+	Page uint8        `in:"query page" rule:"min=1,max=200" opt:"1"`
+}
+
+var samples = validate.Must[sample](validate.Options{Methods: []string{"POST"}, MaxBody: 64 << 10})
+
+// Each of these is a request that some stack reads otherwise than the one behind it.
+func TestNastyRequests(t *testing.T) {
+	for _, c := range []struct {
+		name, target, body string
+		status             int
+		want               []string
+	}{
+		{"name twice", "/", "a=1&a=2", 422, []string{"form a:duplicate"}},
+		{"name twice, once escaped", "/", "a=1&%61=2", 422, []string{"form a:duplicate"}},
+		{"PHP list", "/", "a[]=1", 422, []string{"form :unknown"}},
+		{"PHP list, escaped", "/", "a%5B%5D=1", 422, []string{"form :unknown"}},
+		{"other case", "/", "A=1", 422, []string{"form :unknown"}},
+		{"path into a struct", "/", "a.b=1", 422, []string{"form :unknown"}},
+		{"Go field name", "/", "Pass=1", 422, []string{"form :unknown"}},
+		{"no name", "/", "=1", 422, []string{"form :unknown"}},
+		{"empty pair", "/", "a=1&&n=2", 422, []string{"form :unknown"}},
+		{"bad escape", "/", "a=%zz", 400, []string{"request :encoding"}},
+		{"bad escape in a name", "/", "%zz=1", 400, []string{"request :encoding"}},
+		{"half an escape", "/", "a=%2", 400, []string{"request :encoding"}},
+		{"invalid UTF-8", "/", "a=%ff", 400, []string{"form a:encoding"}},
+		{"overlong UTF-8", "/", "a=%c0%af", 400, []string{"form a:encoding"}},
+		{"surrogate in UTF-8", "/", "a=%ed%a0%80", 400, []string{"form a:encoding"}},
+		{"byte order mark", "/", "\ufeffa=1", 422, []string{"form :unknown"}},
+		{"byte order mark in the value", "/", "a=%ef%bb%bfx", 422, []string{"form a:character"}},
+		{"NUL", "/", "a=%00", 422, []string{"form a:character"}},
+		{"newline in a line", "/", "a=x%0d%0aSet-Cookie:+y", 422, []string{"form a:character"}},
+		{"secret in the query", "/?pass=x", "", 422, []string{"form pass:source"}},
+		{"form field in the query", "/?a=x", "", 422, []string{"form a:source"}},
+		{"form field in both", "/?a=x", "a=y", 422, []string{"form a:source"}},
+		{"query field in the form", "/", "page=2", 422, []string{"query page:source"}},
+		{"token in the query", "/?csrf=abc", "", 422, []string{"query :unknown"}},
+		{"token twice", "/", "csrf=abc&csrf=abd", 422, []string{"form csrf:duplicate"}},
+		{"unknown in the query", "/?x=1", "", 422, []string{"query :unknown"}},
+		{"exponent as an integer", "/", "n=1e3", 422, []string{"form n:type"}},
+		{"blank before", "/", "n=+1", 422, []string{"form n:type"}},
+		{"plus sign", "/", "n=%2B1", 422, []string{"form n:type"}},
+		{"hexadecimal", "/", "n=0x1", 422, []string{"form n:type"}},
+		{"leading zero", "/", "n=007", 422, []string{"form n:type"}},
+		{"negative zero", "/", "n=-0", 422, []string{"form n:type"}},
+		{"underscore", "/", "n=1_000", 422, []string{"form n:type"}},
+		{"Arabic digits", "/", "n=%D9%A1", 422, []string{"form n:type"}},
+		{"above int64", "/", "n=9223372036854775808", 422, []string{"form n:high"}},
+		{"below int64", "/", "n=-9223372036854775809", 422, []string{"form n:low"}},
+		{"above uint8", "/?page=256", "", 422, []string{"query page:high"}},
+		{"below the range", "/?page=0", "", 422, []string{"query page:low"}},
+		{"not a number", "/", "f=NaN", 422, []string{"form f:type"}},
+		{"infinite", "/", "f=-Inf", 422, []string{"form f:type"}},
+		{"hexadecimal float", "/", "f=0x1p-2", 422, []string{"form f:type"}},
+		{"exponent in a form", "/", "f=1e1", 422, []string{"form f:type"}},
+		{"negative zero float", "/", "f=-0.0", 422, []string{"form f:type"}},
+		{"other truths", "/", "on=1", 422, []string{"form on:type"}},
+		{"True", "/", "on=True", 422, []string{"form on:type"}},
+		{"too many of a list", "/", "tag=a&tag=b&tag=c&tag=d", 422, []string{"form tag:count"}},
+		{"too long", "/", "a=" + strings.Repeat("x", 21), 422, []string{"form a:long"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in, err := samples.Parse(httptest.NewRecorder(), post(c.target, c.body))
+			require.Equal(t, c.want, faults(t, err))
+			require.Equal(t, c.status, err.(*validate.Error).Status)
+			require.Empty(t, in.Tags)
+			require.Zero(t, in.A)
+		})
+	}
+}
+
+func TestWhatIsTaken(t *testing.T) {
+	parse := func(target, body string) sample {
+		t.Helper()
+		in, err := samples.Parse(httptest.NewRecorder(), post(target, body))
+		require.NoError(t, err)
+		return in
+	}
+	require.Equal(t, int64(9007199254740993), parse("/", "n=9007199254740993").N) // not a float64
+	require.Equal(t, "a;n=5", parse("/", "a=a;n=5").A)                            // a semicolon is data
+	require.Equal(t, "a=b", parse("/", "a=a=b").A)
+	require.Equal(t, "%3Cscript%3E", parse("/", "a=%253Cscript%253E").A) // decoded once
+	require.Equal(t, "é", parse("/", "a=e%CC%81").A)                     // NFC
+	require.Equal(t, []string{"a", "b"}, parse("/", "tag=a&tag=b").Tags)
+	require.Equal(t, -2.5, parse("/", "f=-2.5").F)
+	in := parse("/", "")
+	require.Equal(t, uint8(1), in.Page)
+	in = parse("/?page=", "a=&n=&f=&on=") // inputs that were left empty
+	require.Equal(t, uint8(1), in.Page)
+	require.Zero(t, in.N)
+}
+
+func TestMissingEmptyAndZeroDiffer(t *testing.T) {
+	type schema struct {
+		S *string `in:"form s" rule:"line,max=5" opt:""`
+		N *int    `in:"form n" rule:"min=0,max=5" opt:""`
+		D string  `in:"form d" rule:"line,max=5" opt:"def"`
+	}
+	s := validate.Must[schema](validate.Options{})
+	in, err := s.Parse(nil, post("/", ""))
+	require.NoError(t, err)
+	require.Nil(t, in.S)
+	require.Nil(t, in.N)
+	require.Equal(t, "def", in.D)
+	in, err = s.Parse(nil, post("/", "s=&n=0&d="))
+	require.NoError(t, err)
+	require.Empty(t, *in.S)
+	require.Zero(t, *in.N)
+	require.Empty(t, in.D)
+	in, err = s.Parse(nil, post("/", "n="))
+	require.NoError(t, err)
+	require.Nil(t, in.N)
+}
+
+func TestMethodTypeAndSize(t *testing.T) {
+	send := func(method, kind string, body io.Reader, change ...func(*http.Request)) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(method, "/", body)
+		if kind != "" {
+			r.Header.Set("Content-Type", kind)
+		}
+		for _, f := range change {
+			f(r)
+		}
+		w := httptest.NewRecorder()
+		samples.Handle(func(w http.ResponseWriter, _ *http.Request, _ sample) { w.WriteHeader(204) }).ServeHTTP(w, r)
+		return w
+	}
+	const form = "application/x-www-form-urlencoded"
+	w := send("GET", "", nil)
+	require.Equal(t, 405, w.Code)
+	require.Equal(t, "POST", w.Header().Get("Allow"))
+
+	require.Equal(t, 204, send("POST", form, strings.NewReader("a=1")).Code)
+	require.Equal(t, 204, send("POST", form+"; charset=UTF-8", strings.NewReader("a=1")).Code)
+	for _, kind := range []string{"", "text/plain", "application/json", form + "; charset=utf-7", form + "; x=y", "multipart/form-data", "multipart/mixed; boundary=x", "*/*", form + ", text/plain"} {
+		require.Equal(t, 415, send("POST", kind, strings.NewReader(`{"a":"1"}`)).Code, kind)
+	}
+	require.Equal(t, 415, send("POST", form, strings.NewReader("a=1"), func(r *http.Request) { r.Header.Add("Content-Type", "text/plain") }).Code)
+	require.Equal(t, 415, send("POST", form, strings.NewReader("a=1"), func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }).Code)
+	require.Equal(t, 413, send("POST", form, strings.NewReader("a="+strings.Repeat("x", 64<<10))).Code)
+	endless := func(r *http.Request) { r.ContentLength = -1 } // chunked, without a length
+	require.Equal(t, 413, send("POST", form, io.LimitReader(zeros{}, 1<<40), endless).Code)
+	require.Equal(t, 204, send("POST", form, strings.NewReader("a=1"), endless).Code)
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { return len(p), nil }
+
+func TestManyParametersAreRefusedUndecoded(t *testing.T) {
+	many := strings.Repeat("a=%zz&", 10_000) // decoding would give another error
+	_, err := samples.Parse(httptest.NewRecorder(), post("/", many))
+	require.Equal(t, []string{"request :parameters"}, faults(t, err))
+	require.Equal(t, 400, err.(*validate.Error).Status)
+	_, err = samples.Parse(httptest.NewRecorder(), post("/?"+many, ""))
+	require.Equal(t, []string{"request :parameters"}, faults(t, err))
+	_, err = samples.Parse(httptest.NewRecorder(), form(t, func(m *multipart.Writer) {
+		for range 100 {
+			require.NoError(t, m.WriteField("x", ""))
+		}
+	}))
+	require.Equal(t, []string{"request :parameters"}, faults(t, err))
+}
+
+func TestBodyWithGet(t *testing.T) {
+	type schema struct {
+		Page int `in:"query page" rule:"min=1,max=9" opt:"1"`
+	}
+	s := validate.Must[schema](validate.Options{})
+	_, err := s.Parse(nil, get("/?page=2"))
+	require.NoError(t, err)
+	_, err = s.Parse(nil, httptest.NewRequest("HEAD", "/?page=2", nil))
+	require.NoError(t, err)
+	_, err = s.Parse(nil, httptest.NewRequest("GET", "/", strings.NewReader("page=3")))
+	require.Equal(t, []string{"request :syntax"}, faults(t, err))
+}
+
+// A POST without fields of its own is a button with a token.
+func TestFormWithNothingButTheToken(t *testing.T) {
+	type schema struct {
+		ID string `in:"path id" rule:"identifier,max=20"`
+	}
+	s := validate.Must[schema](validate.Options{Methods: []string{"POST"}})
+	r := post("/x/delete", "csrf=abc")
+	r.SetPathValue("id", "x")
+	in, err := s.Parse(nil, r)
+	require.NoError(t, err)
+	require.Equal(t, "x", in.ID)
+	r = post("/x/delete", "csrf=abc&id=y")
+	r.SetPathValue("id", "x")
+	_, err = s.Parse(nil, r)
+	require.Equal(t, []string{"form :unknown"}, faults(t, err))
+	_, err = s.Parse(nil, post("//delete", ""))
+	require.Equal(t, []string{"path id:missing"}, faults(t, err))
+}
+
+func TestHeaders(t *testing.T) {
+	type schema struct {
+		Tenant string `in:"header x-tenant" rule:"identifier,max=10"`
+	}
+	s := validate.Must[schema](validate.Options{})
+	r := get("/")
+	_, err := s.Parse(nil, r)
+	require.Equal(t, []string{"header X-Tenant:missing"}, faults(t, err))
+	r.Header.Set("X-Tenant", "acme")
+	in, err := s.Parse(nil, r)
+	require.NoError(t, err)
+	require.Equal(t, "acme", in.Tenant)
+	r.Header.Add("X-Tenant", "other")
+	_, err = s.Parse(nil, r)
+	require.Equal(t, []string{"header X-Tenant:duplicate"}, faults(t, err))
+}
+
+// Handlers cannot reach what the schema does not have.
+func TestHandlerSeesOnlyTheValue(t *testing.T) {
+	r := post("/?page=3", "a=x")
+	require.NoError(t, r.ParseForm()) // a middleware did it before
+	r.Body = io.NopCloser(strings.NewReader("a=x"))
+	w := httptest.NewRecorder()
+	samples.Handle(func(w http.ResponseWriter, h *http.Request, in sample) {
+		require.Equal(t, "x", in.A)
+		require.Empty(t, h.FormValue("a"))
+		require.Empty(t, h.PostFormValue("a"))
+		require.Empty(t, h.URL.Query())
+		require.Empty(t, h.URL.RawQuery)
+		require.Empty(t, h.RequestURI)
+		require.NoError(t, h.ParseForm())
+		require.Empty(t, h.Form)
+		b, err := io.ReadAll(h.Body)
+		require.NoError(t, err)
+		require.Empty(t, b)
+		_, err = h.MultipartReader()
+		require.Error(t, err)
+		require.Equal(t, "/", h.URL.Path)
+		w.WriteHeader(204)
+	}).ServeHTTP(w, r)
+	require.Equal(t, 204, w.Code, w.Body)
+	require.Equal(t, "page=3", r.URL.RawQuery, "the caller's request is as it was")
+}
+
+func TestFormThatAMiddlewareRead(t *testing.T) {
+	read := func(body string) *http.Request {
+		r := post("/", body)
+		_ = r.ParseForm() // and nobody puts the body back
+		return r
+	}
+	browser := url.Values{"a": {"å *~"}, "csrf": {"t"}}
+	in, err := samples.Parse(nil, read("a=%C3%A5+*%7E&csrf=t")) // as browsers write it
+	require.NoError(t, err)
+	require.Equal(t, "å *~", in.A)
+	in, err = samples.Parse(nil, read(browser.Encode()))
+	require.NoError(t, err)
+	require.Equal(t, "å *~", in.A)
+
+	for _, lossy := range []string{"a=x&n=%zz", "a=x&n=1;2", "a=x&%zz=1", "a=x&"} {
+		_, err = samples.Parse(nil, read(lossy))
+		require.Equal(t, []string{"request :syntax"}, faults(t, err), lossy)
+		require.ErrorContains(t, errors.Unwrap(err), "read before")
+	}
+	r := read("a=x")
+	r.PostForm, r.Form = nil, nil
+	_, err = samples.Parse(nil, r)
+	require.Equal(t, []string{"request :syntax"}, faults(t, err))
+}
+
+// form makes a multipart request.
+func form(t testing.TB, write func(*multipart.Writer)) *http.Request {
+	var b bytes.Buffer
+	m := multipart.NewWriter(&b)
+	write(m)
+	require.NoError(t, m.Close())
+	r := httptest.NewRequest("POST", "/", &b)
+	r.Header.Set("Content-Type", m.FormDataContentType())
+	return r
+}
+
+type letter struct {
+	To   string         `in:"form to" rule:"email"`
+	Text string         `in:"form text" rule:"text,max=10"`
+	Docs []*upload.File `in:"file docs" rule:"txt,max=1KB,count=2" opt:""`
+}
+
+func letters(dir string) *validate.Schema[letter] {
+	return validate.Must[letter](validate.Options{Methods: []string{"POST"}, UploadDir: dir})
+}
+
+func TestMultipart(t *testing.T) {
+	field := func(m *multipart.Writer, name, value string) { require.NoError(t, m.WriteField(name, value)) }
+	file := func(m *multipart.Writer, name, filename, content string) {
+		w, err := m.CreateFormFile(name, filename)
+		require.NoError(t, err)
+		_, err = io.WriteString(w, content)
+		require.NoError(t, err)
+	}
+	raw := func(body string) *http.Request {
+		r := httptest.NewRequest("POST", "/", strings.NewReader(strings.ReplaceAll(body, "\n", "\r\n")))
+		r.Header.Set("Content-Type", "multipart/form-data; boundary=X")
+		return r
+	}
+	for _, c := range []struct {
+		name string
+		r    *http.Request
+		want []string
+	}{
+		{"field and file change places", form(t, func(m *multipart.Writer) {
+			file(m, "to", "a.txt", "a@b.se")
+			field(m, "text", "x")
+			field(m, "docs", "x")
+		}),
+			[]string{"form to:source", "file docs:source"}},
+		{"unknown file", form(t, func(m *multipart.Writer) {
+			field(m, "to", "a@b.se")
+			field(m, "text", "x")
+			file(m, "evil", "a.txt", "x")
+		}), []string{"file :unknown"}},
+		{"too many files", form(t, func(m *multipart.Writer) {
+			field(m, "to", "a@b.se")
+			field(m, "text", "x")
+			for range 3 {
+				file(m, "docs", "a.txt", "x")
+			}
+		}), []string{"file docs:count"}},
+		{"file too large", form(t, func(m *multipart.Writer) {
+			field(m, "to", "a@b.se")
+			field(m, "text", "x")
+			file(m, "docs", "a.txt", strings.Repeat("x", 1025))
+		}), []string{"file docs:size"}},
+		{"text too long", form(t, func(m *multipart.Writer) { field(m, "to", "a@b.se"); field(m, "text", strings.Repeat("x", 1<<20)) }), []string{"form text:long"}},
+		{"error after a good file", form(t, func(m *multipart.Writer) {
+			file(m, "docs", "a.txt", "x")
+			field(m, "to", "nobody")
+			field(m, "text", "x")
+		}), []string{"form to:format"}},
+		{"cut short", raw("--X\nContent-Disposition: form-data; name=\"to\"\n\na@b"), []string{"request :syntax"}},
+		{"no disposition", raw("--X\n\na\n--X--\n"), []string{"request :syntax"}},
+		{"another disposition", raw("--X\nContent-Disposition: attachment; name=\"to\"\n\na\n--X--\n"), []string{"request :syntax"}},
+		{"two dispositions", raw("--X\nContent-Disposition: form-data; name=\"to\"\nContent-Disposition: form-data; name=\"text\"\n\na\n--X--\n"), []string{"request :syntax"}},
+		{"name twice in a disposition", raw("--X\nContent-Disposition: form-data; name=\"to\"; name=\"text\"\n\na\n--X--\n"), []string{"request :syntax"}},
+		{"transfer encoding", raw("--X\nContent-Disposition: form-data; name=\"to\"\nContent-Transfer-Encoding: base64\n\nYUBiLnNl\n--X--\n"), []string{"request :syntax"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			_, err := letters(dir).Parse(httptest.NewRecorder(), c.r)
+			require.Equal(t, c.want, faults(t, err))
+			entries, err := os.ReadDir(dir)
+			require.NoError(t, err)
+			require.Empty(t, entries, "a refused request leaves nothing")
+		})
+	}
+	t.Run("no file selected", func(t *testing.T) {
+		in, err := letters(t.TempDir()).Parse(httptest.NewRecorder(), form(t, func(m *multipart.Writer) {
+			field(m, "to", "a@b.se")
+			field(m, "text", "x\r\ny")
+			file(m, "docs", "", "")
+		}))
+		require.NoError(t, err)
+		require.Empty(t, in.Docs)
+		require.Equal(t, "x\ny", in.Text)
+	})
+	t.Run("first part consumed by a middleware", func(t *testing.T) {
+		r := form(t, func(m *multipart.Writer) { field(m, "csrf", "t"); field(m, "to", "a@b.se"); field(m, "text", "x") })
+		body, err := io.ReadAll(r.Body)
+		require.NoError(t, err)
+		second := bytes.Index(body[1:], []byte("\r\n--")) + 1
+		r.Body = io.NopCloser(bytes.NewReader(body[second:]))
+		in, err := letters(t.TempDir()).Parse(httptest.NewRecorder(), r)
+		require.NoError(t, err)
+		require.Equal(t, "a@b.se", in.To)
+	})
+	t.Run("parsed by a middleware", func(t *testing.T) {
+		r := form(t, func(m *multipart.Writer) { field(m, "to", "a@b.se"); field(m, "text", "x") })
+		require.NoError(t, r.ParseMultipartForm(1<<20))
+		_, err := letters(t.TempDir()).Parse(httptest.NewRecorder(), r)
+		require.Equal(t, []string{"request :syntax"}, faults(t, err))
+		require.ErrorContains(t, errors.Unwrap(err), "read before")
+	})
+}
+
+// After the handler the folder is empty but for what it kept, even when it panics.
+func TestFilesDoNotOutliveTheHandler(t *testing.T) {
+	dir, home := t.TempDir(), t.TempDir()
+	root, err := os.OpenRoot(home)
+	require.NoError(t, err)
+	defer root.Close()
+	request := func() *http.Request {
+		return form(t, func(m *multipart.Writer) {
+			require.NoError(t, m.WriteField("to", "a@b.se"))
+			require.NoError(t, m.WriteField("text", "x"))
+			for range 2 {
+				w, err := m.CreateFormFile("docs", "a.txt")
+				require.NoError(t, err)
+				_, _ = io.WriteString(w, "x")
+			}
+		})
+	}
+	letters(dir).Handle(func(_ http.ResponseWriter, _ *http.Request, in letter) {
+		require.NoError(t, in.Docs[0].Keep(root, "1"))
+	}).ServeHTTP(httptest.NewRecorder(), request())
+	require.Panics(t, func() {
+		letters(dir).Handle(func(http.ResponseWriter, *http.Request, letter) { panic("handler") }).ServeHTTP(httptest.NewRecorder(), request())
+	})
+	waiting, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, waiting)
+	kept, err := os.ReadDir(home)
+	require.NoError(t, err)
+	require.Len(t, kept, 1)
+}
+
+type span struct {
+	From validate.Date `in:"form from"`
+	To   validate.Date `in:"form to"`
+	Mode string        `in:"form mode" rule:"oneof=plain|panic" opt:"plain"`
+}
+
+func (s span) Check() error {
+	switch {
+	case s.Mode == "panic":
+		panic("check")
+	case s.From.Year == 1999:
+		return errors.New("private reason")
+	case s.From.Compare(s.To) > 0:
+		return &validate.Conflict{Names: []string{"from", "to", "unknown"}, Message: "The first day comes after the last."}
+	}
+	return nil
+}
+
+func TestCheckNamesBothFields(t *testing.T) {
+	s := validate.Must[span](validate.Options{})
+	_, err := s.Parse(nil, post("/", "from=2026-02-01&to=2026-03-01"))
+	require.NoError(t, err)
+	in, err := s.Parse(nil, post("/", "from=2026-03-02&to=2026-03-01"))
+	require.Equal(t, []string{"form from:conflict", "form to:conflict"}, faults(t, err))
+	require.Equal(t, "The first day comes after the last.", err.(*validate.Error).Fields[0].Message)
+	require.Zero(t, in)
+	_, err = s.Parse(nil, post("/", "from=1999-03-02&to=2026-03-01"))
+	require.Equal(t, []string{"request :conflict"}, faults(t, err))
+	require.NotContains(t, err.(*validate.Error).Fields[0].Message, "private")
+	require.ErrorContains(t, errors.Unwrap(err), "private reason")
+	_, err = s.Parse(nil, post("/", "from=2026-03-01&to=2026-03-02&mode=panic"))
+	require.Equal(t, []string{"request :conflict"}, faults(t, err))
+}
+
+func TestRejectedGoesToAuditWithoutInput(t *testing.T) {
+	var got []string
+	down := errors.New("audit is down")
+	s := validate.Must[sample](validate.Options{Audit: func(_ context.Context, event string, attrs ...slog.Attr) error {
+		got = append(got, event)
+		for _, a := range attrs {
+			require.NotContains(t, a.Value.String(), "hunter2")
+			got = append(got, a.Key+"="+a.Value.String())
+		}
+		return down
+	}})
+	_, err := s.Parse(nil, post("/?page=hunter2", "a=hunter2%00&hunter2=1&pass=hunter2"))
+	e := err.(*validate.Error)
+	require.Equal(t, []string{validate.Rejected, "schema=sample", "status=422", "reason=form a:character query page:type form:unknown", "ref=" + e.Ref}, got)
+	require.ErrorIs(t, err, down)
+	require.Equal(t, 422, e.Status)
+	require.NotContains(t, e.Error(), "hunter2")
+}
+
+func TestFaultsAreBounded(t *testing.T) {
+	wide, err := validate.NewWideProbe(40)
+	require.NoError(t, err)
+	_, err = wide.Parse(nil, post("/", ""))
+	require.Len(t, faults(t, err), 32)
+	// One fault for each name and reason, however often it comes.
+	_, err = samples.Parse(nil, post("/", strings.Repeat("tag=%00&", 3)+strings.Repeat("x=1&y=2&", 5)+"tag=%00"))
+	require.Equal(t, []string{"form tag:character", "form tag:count", "form :unknown"}, faults(t, err))
+}
+
+func TestRefuseHook(t *testing.T) {
+	s := validate.Must[sample](validate.Options{Refuse: func(w http.ResponseWriter, _ *http.Request, err error) {
+		var e *validate.Error
+		require.ErrorAs(t, err, &e)
+		w.WriteHeader(e.Status)
+		_, _ = io.WriteString(w, "my page "+e.Ref)
+	}})
+	w := httptest.NewRecorder()
+	s.Handle(nil).ServeHTTP(w, post("/", "x=1"))
+	require.Equal(t, 422, w.Code)
+	require.Contains(t, w.Body.String(), "my page ")
+}
+
+func TestErrorPages(t *testing.T) {
+	send := func(accept, language string) *httptest.ResponseRecorder {
+		r := post("/", "a=%00")
+		r.Header.Set("Accept", accept)
+		r.Header.Set("Accept-Language", language)
+		w := httptest.NewRecorder()
+		samples.Handle(nil).ServeHTTP(w, r)
+		require.Equal(t, 422, w.Code)
+		require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
+		require.Equal(t, "nosniff", w.Header().Get("X-Content-Type-Options"))
+		return w
+	}
+	w := send("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "sv-SE,sv;q=0.9,en;q=0.8")
+	require.Equal(t, "text/html; charset=utf-8", w.Header().Get("Content-Type"))
+	require.Contains(t, w.Body.String(), "Har ett tecken som inte är tillåtet här.")
+	require.Equal(t, "sv", w.Header().Get("Content-Language"))
+	for language, want := range map[string]string{
+		"nn-NO": "nb", "no": "nb", "fr-CA, en;q=0.1": "fr", "de": "en", "": "en", "en;q=0.1, sv;q=0.9": "sv", "sv;q=0, fr;q=0.1": "fr",
+		strings.Repeat("x,", 100) + "sv": "en", "sv;q=99": "en", "sv;q=NaN": "en",
+	} {
+		require.Equal(t, want, send("*/*", language).Header().Get("Content-Language"), language)
+	}
+	w = send("application/json, text/html", "")
+	require.Equal(t, "application/problem+json", w.Header().Get("Content-Type"))
+	require.JSONEq(t, `{"type":"about:blank","title":"Unprocessable Entity","status":422,"ref":"`+ref(w.Body.String())+`",
+		"errors":[{"in":"form","name":"a","code":"character","message":"Has a character that is not allowed here."}]}`, w.Body.String())
+}
+
+// ref takes the reference id out of a problem document.
+func ref(body string) string {
+	_, rest, _ := strings.Cut(body, `"ref":"`)
+	id, _, _ := strings.Cut(rest, `"`)
+	return id
+}
+
+func TestEveryLanguageHasEveryText(t *testing.T) {
+	english := validate.English()
+	for _, m := range []validate.Messages{validate.Swedish(), validate.Norwegian(), validate.French()} {
+		for code, text := range english.Text {
+			require.NotEmpty(t, m.Text[code], "%s %s", m.Language, code)
+			for _, mark := range []string{"{min}", "{max}", "{count}", "{choices}"} {
+				require.Equal(t, strings.Contains(text, mark), strings.Contains(m.Text[code], mark), "%s %s", m.Language, code)
+			}
+		}
+		require.Len(t, m.Text, len(english.Text))
+	}
+}
+
+func TestMessagesHaveTheSchemasFigures(t *testing.T) {
+	type schema struct {
+		A string `in:"form a" rule:"line,min=3,max=5"`
+		N int    `in:"form n" rule:"min=1,max=9"`
+		C string `in:"form c" rule:"oneof=red|green"`
+	}
+	_, err := validate.Must[schema](validate.Options{}).Parse(nil, post("/", "a=x&n=10&c=blue"))
+	var texts []string
+	for _, f := range err.(*validate.Error).Fields {
+		texts = append(texts, f.Message)
+	}
+	require.Equal(t, []string{"Must have at least 3 characters.", "Must be at most 9.", "Must be one of: red, green."}, texts)
+}
