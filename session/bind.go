@@ -94,6 +94,17 @@ func (m *Manager) mismatch(b *binding, id string, r *http.Request) (reason strin
 	return reason, observe
 }
 
+// follow binds b to where the request comes from now, after a mismatch that was only reported: the next one is news again.
+func (m *Manager) follow(b *binding, id string, r *http.Request) {
+	if slot, _ := m.addressPart(b, r); slot != nil && m.cfg.Bind.Address == AddressObserve {
+		*slot = mark{}
+	}
+	if m.cfg.Bind.Agent == AgentObserve {
+		b.agent = mark{}
+	}
+	m.fill(b, id, r)
+}
+
 func (m *Manager) mark(purpose, id, part string) mark {
 	return mark{known: true, hash: [markLen]byte(m.cfg.Keys.MAC(purpose, id, part)[:markLen])}
 }

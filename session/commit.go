@@ -137,7 +137,7 @@ func (s *Session) rebase(ctx context.Context) error {
 		return unavailable(err)
 	}
 	if s.filled {
-		s.filled = s.m.fill(&b.binding, rec.ID, s.x.request)
+		b.binding = s.body.binding // learned from the same request, so it can be said again
 	}
 	s.rec, s.body = rec, b
 	return s.replay(b.values)

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"iter"
 	"net/http"
 	"strings"
 )
@@ -11,20 +12,28 @@ const cookieName = "__Host-session"
 
 const cookieAttributes = "; Path=/; Secure; HttpOnly; SameSite=Lax"
 
-// readCookies returns the value of the session cookie and how many the request has. The value is as sent: quotes
-// belong to it and make it malformed. It reads the header itself because net/http repairs and skips
-// what it finds odd, and the count must not depend on that.
-func readCookies(r *http.Request) (value string, n int) {
-	for _, line := range r.Header["Cookie"] {
-		for line != "" {
-			var pair string
-			pair, line, _ = strings.Cut(line, ";")
-			name, v, ok := strings.Cut(strings.Trim(pair, " \t"), "=")
-			if ok && strings.TrimRight(name, " \t") == cookieName {
-				if n++; n == 1 {
-					value = strings.TrimLeft(v, " \t")
+// sessionCookies yields the values of all session cookies of the request, as sent: quotes belong to the value and make it
+// malformed. It reads the header itself because net/http repairs and skips what it finds odd, and the count must not depend on that.
+func sessionCookies(r *http.Request) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, line := range r.Header["Cookie"] {
+			for line != "" {
+				var pair string
+				pair, line, _ = strings.Cut(line, ";")
+				name, value, ok := strings.Cut(strings.Trim(pair, " \t"), "=")
+				if ok && strings.TrimRight(name, " \t") == cookieName && !yield(strings.TrimLeft(value, " \t")) {
+					return
 				}
 			}
+		}
+	}
+}
+
+// readCookies returns the first session cookie and how many there are.
+func readCookies(r *http.Request) (value string, n int) {
+	for v := range sessionCookies(r) {
+		if n++; n == 1 {
+			value = v
 		}
 	}
 	return value, n
@@ -35,19 +44,3 @@ func setCookie(h http.Header, token string) {
 }
 
 func clearCookie(h http.Header) { h.Add("Set-Cookie", cookieName+"="+cookieAttributes+"; Max-Age=0") }
-
-// sessionCookies yields the values of all session cookies.
-func sessionCookies(r *http.Request) []string {
-	var all []string
-	for _, line := range r.Header["Cookie"] {
-		for line != "" {
-			var pair string
-			pair, line, _ = strings.Cut(line, ";")
-			name, v, ok := strings.Cut(strings.Trim(pair, " \t"), "=")
-			if ok && strings.TrimRight(name, " \t") == cookieName {
-				all = append(all, strings.TrimLeft(v, " \t"))
-			}
-		}
-	}
-	return all
-}

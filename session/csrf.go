@@ -26,7 +26,11 @@ func unsafe(r *http.Request) bool {
 // sends cookies from any site and lets the page read what comes.
 func upgrade(r *http.Request) bool {
 	if r.Method == http.MethodConnect {
-		return len(r.Header[":protocol"]) > 0
+		protocol := r.Header[":protocol"] // a name that no header of HTTP/1 can have
+		return r.ProtoMajor >= 2 && len(protocol) == 1 && protocol[0] == "websocket"
+	}
+	if r.Method != http.MethodGet {
+		return false
 	}
 	for _, line := range r.Header["Upgrade"] {
 		for protocol := range strings.SplitSeq(line, ",") {

@@ -63,7 +63,7 @@
 //	session.mismatch   reason: scheme, address, agent; outcome: ended (then ref), observed
 //	session.reuse      a rotated token came back: age
 //	session.limit      the session was over the limit of its user
-//	session.csrf       refused: reason (origin, missing, token, action, used), ref
+//	session.csrf       refused: reason (origin, missing, token, action, used, method), ref
 //	session.duplicate  two session cookies in one request: cookies
 //
 // Timeouts have no event: they follow from session.login and [Manager.Describe].

@@ -19,7 +19,7 @@ const (
 	EventMismatch  = "session.mismatch"  // used from elsewhere than it is bound to; reason: scheme, address, agent; outcome: ended, observed; ref
 	EventReuse     = "session.reuse"     // a token that was rotated away came back after the grace of tabs
 	EventLimit     = "session.limit"     // ended because the user signed in elsewhere
-	EventCSRF      = "session.csrf"      // refused; reason: origin, missing, token, action, used; ref
+	EventCSRF      = "session.csrf"      // refused; reason: origin, missing, token, action, used, method; ref
 	EventDuplicate = "session.duplicate" // two session cookies in one request
 )
 
@@ -50,8 +50,10 @@ func (m *Manager) audit(ctx context.Context, r *http.Request, event, id, user st
 	if r != nil {
 		all = append(all, slog.String("addr", clientaddr.From(r, m.cfg.Proxies).String()), slog.String("agent", clip(r.UserAgent(), maxAgent)))
 	}
-	// A visitor who hangs up must not keep the event from being written.
-	return m.cfg.Audit(context.WithoutCancel(ctx), event, append(all, attrs...)...)
+	// A visitor who hangs up must not keep the event from being written. The session is hidden from the hook, because it may be locked
+	// by the call that reports; what the hook needs of it is in the attributes.
+	ctx = context.WithValue(context.WithoutCancel(ctx), contextKey{}, (*exchange)(nil))
+	return m.cfg.Audit(ctx, event, append(all, attrs...)...)
 }
 
 // maxAgent bounds what one request can write into the log and what is hashed for the binding.

@@ -117,7 +117,12 @@ func (s *Session) adopt(rec Record, token string) *Refusal {
 	s.rec, s.body, s.values, s.token, s.live = rec, b, b.values, token, true
 	m.inflight.verified(&x.entry, rec.Generation)
 	if reason, observe := m.mismatch(&s.body.binding, rec.ID, x.request); reason != "" {
-		return s.mismatched(reason, observe)
+		if refused := s.mismatched(reason, observe); refused != nil {
+			return refused
+		}
+		m.follow(&s.body.binding, rec.ID, x.request)
+		s.filled = true
+		return nil
 	}
 	s.filled = m.fill(&s.body.binding, rec.ID, x.request)
 	return nil

@@ -204,7 +204,7 @@ func (s *Session) reset() {
 }
 
 // Logout ends the session in the store and tells the browser to forget it and what it cached. Later writes of this request
-// return [ErrEnded]. Without a session it does nothing. An error that is [ErrUnavailable] means that the session may still be
+// return [ErrEnded]. Without a session it does nothing. A safe method, GET above all, gets a *[Refusal] with [ErrCSRF]. An error that is [ErrUnavailable] means that the session may still be
 // live; one of [Config.Audit] that it has ended unrecorded.
 func (s *Session) Logout(ctx context.Context) error {
 	s.mu.Lock()
@@ -214,6 +214,9 @@ func (s *Session) Logout(ctx context.Context) error {
 		return ErrNoHandler
 	case s.done:
 		return ErrCommitted
+	case !unsafe(s.x.request) && !s.x.token.valid:
+		// A picture on another site must not sign visitors out. Behind Action, a GET brings a token too.
+		return s.x.refuseCSRF("method")
 	}
 	if s.live && !s.ended.Load() {
 		ctx, cancel := s.m.lastingContext(ctx)

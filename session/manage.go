@@ -24,35 +24,48 @@ type Info struct {
 // Sessions yields the live sessions of the user, the newest sign-in first. An error ends it and is [ErrUnavailable].
 func (m *Manager) Sessions(ctx context.Context, user string) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
-		ctx, cancel := m.storeContext(ctx)
-		defer cancel()
-		now := m.now()
-		if user == "" {
-			return
-		}
-		for rec, err := range m.store.ByUser(ctx, user, now) {
-			if err != nil {
-				yield(Info{}, unavailable(err))
-				return
-			}
-			raw, ok := m.unseal(&rec)
-			if !ok || rec.User != user || !m.live(&rec, now) {
-				continue // nobody can use it either
-			}
-			b, err := parseBody(raw, rec.Since)
-			if err != nil {
-				continue
-			}
-			info := Info{ID: rec.ID, User: rec.User, Created: b.created, Since: rec.Since, Seen: rec.Seen, Expires: rec.Expires, values: b.values}
-			b.eachProof(func(method Method, _ time.Time) bool {
-				info.Methods = append(info.Methods, method)
-				return true
-			})
+		all, err := m.list(ctx, user)
+		for _, info := range all {
 			if !yield(info, nil) {
 				return
 			}
 		}
+		if err != nil {
+			yield(Info{}, err)
+		}
 	}
+}
+
+// list collects them first, so that the time a caller takes is not the store's.
+func (m *Manager) list(ctx context.Context, user string) (all []Info, err error) {
+	if user == "" {
+		return nil, nil
+	}
+	ctx, cancel := m.storeContext(ctx)
+	defer cancel()
+	now := m.now()
+	for rec, err := range m.store.ByUser(ctx, user, now) {
+		if err != nil {
+			return all, unavailable(err)
+		}
+		raw, ok := m.unseal(&rec)
+		if !ok || rec.User != user || !m.live(&rec, now) {
+			continue // nobody can use it either
+		}
+		b, err := parseBody(raw, rec.Since)
+		if err != nil {
+			continue
+		}
+		info := Info{
+			ID: rec.ID, User: rec.User, Created: b.created, Since: rec.Since, Seen: rec.Seen, Expires: rec.Expires, values: b.values,
+		}
+		b.eachProof(func(method Method, _ time.Time) bool {
+			info.Methods = append(info.Methods, method)
+			return true
+		})
+		all = append(all, info)
+	}
+	return all, nil
 }
 
 // End ends the session of that public id, whoever's it is: the host checks whose it may be, by [Manager.Sessions]. A session
@@ -61,7 +74,25 @@ func (m *Manager) End(ctx context.Context, id string) error {
 	if len(id) != idLen || !base64url(id) {
 		return nil
 	}
-	return m.finish(ctx, requestOf(ctx), id, reasonRevoked, ownEntry(ctx))
+	x := exchangeOf(ctx)
+	if x == nil {
+		return m.finish(ctx, nil, id, reasonRevoked, nil)
+	}
+	err := m.finish(ctx, x.request, id, reasonRevoked, &x.entry)
+	if !errors.Is(err, ErrUnavailable) {
+		x.endedByItself(id)
+	}
+	return err
+}
+
+// endedByItself is for a request that ended its own session through the Manager: as after Logout, its context goes on.
+func (x *exchange) endedByItself(id string) {
+	s := &x.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.live && s.rec.ID == id {
+		s.signOut()
+	}
 }
 
 // EndUser ends all sessions of the user but those with the ids excepted: after a new password or second factor, or for an account
@@ -76,32 +107,33 @@ func (m *Manager) EndUser(ctx context.Context, user string, except ...string) er
 	if err != nil {
 		return unavailable(err)
 	}
+	var request *http.Request
+	var own *entry
+	x := exchangeOf(ctx)
+	if x != nil {
+		request, own = x.request, &x.entry
+	}
 	var failed error
 	for _, id := range ended {
-		m.inflight.end(id, nil)
-		if err := m.audit(ctx, requestOf(ctx), EventEnded, id, user, slog.String("reason", reasonRevoked)); err != nil {
-			failed = errors.Join(failed, err)
+		m.inflight.end(id, own)
+		if x != nil {
+			x.endedByItself(id)
 		}
+		failed = errors.Join(failed, m.audit(ctx, request, EventEnded, id, user, slog.String("reason", reasonRevoked)))
 	}
 	return failed
-}
-
-func requestOf(ctx context.Context) *http.Request {
-	if x := exchangeOf(ctx); x != nil {
-		return x.request
-	}
-	return nil
 }
 
 // EndExposed ends the sessions whose cookies are in r, because r came over a connection that others can read. It is made for the OnInsecure
 // hook of package session/transport. Only the real token ends a session.
 func (m *Manager) EndExposed(r *http.Request) {
-	for i, token := range sessionCookies(r) {
-		if i == maxExposed {
-			return
-		}
+	n := 0
+	for token := range sessionCookies(r) {
 		if !wellFormed(token) {
 			continue
+		}
+		if n++; n > maxExposed {
+			return
 		}
 		ctx, cancel := m.lastingContext(r.Context())
 		rec, err := m.store.Load(ctx, token[:idLen], m.now())
@@ -181,11 +213,4 @@ func (m *Manager) Run(ctx context.Context) error {
 			_, last = m.Sweep(ctx)
 		}
 	}
-}
-
-func ownEntry(ctx context.Context) *entry {
-	if x := exchangeOf(ctx); x != nil {
-		return &x.entry
-	}
-	return nil
 }

@@ -10,11 +10,13 @@ import (
 
 var (
 	errMemoryID   = errors.New("session: an id has 22 letters of base64url")
+	errMemoryFull = errors.New("session: memory store is full")
 	errMemoryUser = errors.New("session: a session passes from one user to another through End and Create only")
 )
 
 const (
 	memShardBits = 10
+	memShardRows = 8 << 10
 	memChunk     = 46 // rows of 88 bytes, just below one of the sizes that memory is handed out in
 )
 
