@@ -86,6 +86,9 @@ func (c *class) apply(s string) (string, string) {
 		}
 	}
 	if c.form != nil {
+		if c.length > 0 && utf8.RuneCountInString(s) > c.length {
+			return "", "long"
+		}
 		return c.form(s)
 	}
 	return s, ""

@@ -33,7 +33,7 @@ func (d *Decimal) parse(s string) string {
 	}
 	whole, fraction, _ := strings.Cut(s, ".")
 	digits := strings.TrimPrefix(whole, "-") + fraction
-	if len(digits) > maxDecimalDigits {
+	if len(strings.TrimLeft(digits, "0")) > maxDecimalDigits || len(fraction) > maxDecimalDigits {
 		return "format"
 	}
 	n, err := strconv.ParseInt(digits, 10, 64)

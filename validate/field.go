@@ -139,11 +139,17 @@ func (f *field) fillText(dst reflect.Value, text string) string {
 	if text == "" && f.min == 0 {
 		return f.store(dst, text) // an empty string stays an empty string
 	}
-	if len(text) > f.maxBytes {
-		return "long"
-	}
 	if text == "" {
 		return "missing"
+	}
+	if f.class.choice {
+		if !contains(f.choices, text) {
+			return "choice"
+		}
+		return f.storeAfterRules(dst, text)
+	}
+	if len(text) > f.rawLimit() {
+		return "long"
 	}
 	text, code := f.class.apply(text)
 	if code != "" {
@@ -158,9 +164,10 @@ func (f *field) fillText(dst reflect.Value, text string) string {
 	case n > f.max:
 		return "long"
 	}
-	if f.choices != nil && f.class.choice && !contains(f.choices, text) {
-		return "choice"
-	}
+	return f.storeAfterRules(dst, text)
+}
+
+func (f *field) storeAfterRules(dst reflect.Value, text string) string {
 	for _, r := range f.extra {
 		if !r.accepts(text) {
 			return r.name

@@ -128,7 +128,7 @@ func oneScript(ok func(rune) bool) func(string) (string, string) {
 	return func(s string) (string, string) {
 		var script *unicode.RangeTable
 		east := scriptAny
-		letters := false
+		letters, isEast := false, false
 		for _, r := range s {
 			if !ok(r) {
 				return "", "character"
@@ -141,9 +141,10 @@ func oneScript(ok func(rune) bool) func(string) (string, string) {
 				if east &= e; east == 0 || script != nil {
 					return "", "character"
 				}
+				isEast = true
 				continue
 			}
-			if east != scriptAny {
+			if isEast {
 				return "", "character"
 			}
 			if script == nil {
