@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -84,4 +85,9 @@ func TestNothingRunsBeforeHandler(t *testing.T) {
 	h.handler = protected
 	require.Equal(t, http.StatusServiceUnavailable, h.do("GET", "/").Code)
 	require.Empty(t, h.ran)
+}
+
+func withProof(s authz.Subject) authz.Subject {
+	s.Proofs = map[string]time.Time{"otp": time.Now()}
+	return s
 }
