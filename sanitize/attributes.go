@@ -40,6 +40,7 @@ const (
 	aSrc
 	aStart
 	aStyle
+	aText
 	aTitle
 	aVAlign
 	aValue
@@ -90,6 +91,7 @@ var attributes = map[string]struct {
 	"src":         {aSrc, nil}, // see picture.go
 	"start":       {aStart, fontSize},
 	"style":       {aStyle, nil}, // see style.go
+	"text":        {aText, legacyColor},
 	"title":       {aTitle, freeText},
 	"type":        {aListType, listType},
 	"valign":      {aVAlign, words("top", "middle", "bottom", "baseline", "center")},

@@ -8,7 +8,7 @@ import (
 )
 
 // bodyElement are the attributes that <body> hands to the <div> that stands for it.
-var bodyElement = &element{name: "body", atom: atom.Body, role: block, attrs: set(aBgColor, aColor)}
+var bodyElement = &element{name: "body", atom: atom.Body, role: block, attrs: set(aBgColor, aText)}
 
 // attributes writes the attributes of the current tag that may stay. For a link it returns where it leads.
 func (w *washing) attributes(e *element, more bool) (to address) {

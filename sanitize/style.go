@@ -46,7 +46,7 @@ func (d *declarations) appendTo(dst []byte, style string) []byte {
 		var ok bool
 		if dst, ok = d.declaration(dst, name, value); !ok {
 			dst = dst[:mark]
-			d.refuse(name, value)
+			d.refuse(value)
 		}
 	}
 	return dst
@@ -85,18 +85,23 @@ scan:
 	return strings.TrimSpace(whole[:colon]), strings.TrimSpace(whole[colon+1:]), rest
 }
 
-func (d *declarations) refuse(name, value string) {
-	d.removed++
+func (d *declarations) refuse(value string) {
+	if !d.countLoads(value) {
+		d.removed++
+	}
+}
+
+// countLoads reports the addresses in a value that a browser would fetch.
+func (d *declarations) countLoads(value string) (any bool) {
 	for {
-		i := strings.Index(value, "(")
+		i := strings.IndexByte(value, '(')
 		if i < 0 {
-			return
+			return any
 		}
 		if i >= 3 && strings.EqualFold(value[i-3:i], "url") {
 			address, _, _ := strings.Cut(value[i+1:], ")")
 			d.blocked(strings.Trim(address, " \t\r\n\f\"'"))
-			d.removed-- // it is counted there
-			return
+			any = true
 		}
 		value = value[i+1:]
 	}
@@ -123,7 +128,11 @@ func (d *declarations) declaration(dst []byte, name, value string) ([]byte, bool
 	case "font-family":
 		return fontList(append(dst, "font-family:"...), value)
 	case "background":
-		return backgroundShorthand(dst, value)
+		out, ok := backgroundShorthand(dst, value)
+		if ok {
+			d.countLoads(value)
+		}
+		return out, ok
 	}
 	p, ok := properties[string(low)]
 	if !ok {
