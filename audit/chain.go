@@ -8,19 +8,17 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
 const (
-	segmentEnd    = ".seg"
-	maxSegment    = 64 << 20
-	flushAt       = 64 << 10 // buffered bytes that start a write
-	maxBuffered   = 4 << 20  // buffered bytes a class may hold while the disk is slow
-	maxUnsealed   = 1 << 16  // frames that wait for a seal before one is due at once
-	gatherEntries = 8        // a commit of so many callers lets them come back before the next
+	segmentEnd  = ".seg"
+	maxSegment  = 64 << 20
+	flushAt     = 64 << 10 // buffered bytes that start a write
+	maxBuffered = 4 << 20  // buffered bytes a class may hold while the disk is slow
+	maxUnsealed = 1 << 16  // frames that wait for a seal before one is due at once
 )
 
 func segmentName(class string, first uint64) string {
@@ -41,6 +39,8 @@ type chain struct {
 	seq        uint64 // last number given out
 	lastTime   int64
 	drift      time.Duration
+	held       int   // bytes pushed and not yet written
+	stuck      bool  // the disk did not take them within the deadline
 	dirty      bool  // buffered events were taken since the last sync
 	segment    int64 // bytes in the segment that the last pending write ends in; 0: none is open
 	day        int64
@@ -76,7 +76,7 @@ type pending struct {
 	waiters    int
 	suppressed uint64 // summed up in here; counted again if the write fails
 	done       chan struct{}
-	late       chan struct{}
+	answered   atomic.Bool
 	err        error
 }
 
@@ -109,35 +109,41 @@ func (c *chain) await(p *pending) *time.Timer {
 	if p.waiters++; p.waiters > 1 {
 		return nil
 	}
-	late := make(chan struct{})
-	p.done, p.late = make(chan struct{}), late
-	return time.AfterFunc(c.log.deadline, func() { close(late) })
+	p.done = make(chan struct{})
+	return time.AfterFunc(c.log.deadline, func() { p.settled(ErrTimeout) })
 }
 
 func (p *pending) wait(timer *time.Timer) error {
+	<-p.done // one channel: with a thousand callers, a select costs more than the encoding
 	if timer != nil {
-		defer timer.Stop() // the first leaves when p is done, or the timer has run
+		timer.Stop()
 	}
-	select {
-	case <-p.done:
-		return p.err
-	case <-p.late:
-	}
-	select {
-	case <-p.done:
-		return p.err
-	default:
-		return ErrTimeout
+	return p.err
+}
+
+// settled gives all who wait their answer, unless they have one.
+func (p *pending) settled(err error) {
+	if p.done != nil && p.answered.CompareAndSwap(false, true) {
+		p.err = err
+		close(p.done)
 	}
 }
 
-// buffer keeps the frame for the next write; c.mu is held and released.
+// buffer keeps the frame for the next write; c.mu is held and released. While too much is held already it waits for the
+// disk, once; events that find the disk still stuck are dropped and counted.
 func (c *chain) buffer(frame []byte, wall time.Time, mono time.Duration) error {
-	held := 0
-	for _, p := range c.queue {
-		held += len(p.buf)
+	full := c.held > maxBuffered
+	if full && !c.stuck && c.log.failed() == nil {
+		p := c.tail()
+		timer := c.await(p)
+		c.start()
+		c.mu.Unlock()
+		err := p.wait(timer)
+		c.mu.Lock()
+		full = errors.Is(err, ErrTimeout)
+		c.stuck = full
 	}
-	if held > maxBuffered || c.log.failed() != nil {
+	if full || c.closed || c.log.failed() != nil {
 		c.suppressed++
 		c.mu.Unlock()
 		c.log.wake()
@@ -200,6 +206,7 @@ func (c *chain) number(p *pending, frame []byte, at int64, flags byte) {
 	stamp(frame, c.seq, at, flags)
 	sealFrame(frame)
 	c.segment += int64(len(frame))
+	c.held += len(frame)
 	p.count++
 	p.lastSeq = c.seq
 	p.lastTime = max(p.lastTime, at)
@@ -243,18 +250,14 @@ func (c *chain) commit() {
 		}
 		c.committed.Store(p.lastSeq)
 		c.finish(p, nil)
-		if p.waiters >= gatherEntries {
-			runtime.Gosched() // those just woken come back with their next event: one fsync for all, not for the first
-		}
 	}
 }
 
 func (c *chain) finish(p *pending, err error) {
-	p.err = err
-	if p.done != nil {
-		close(p.done)
-	}
+	p.settled(err)
 	c.mu.Lock()
+	c.held -= len(p.buf)
+	c.stuck = c.stuck && err != nil
 	if cap(p.buf) <= maxBuffered && len(c.spare) < 2 {
 		c.spare = append(c.spare, p.buf[:0])
 	}
@@ -436,16 +439,21 @@ func (c *chain) flush() error {
 		c.mu.Unlock()
 		return nil
 	}
-	if len(c.queue) == 0 {
-		c.queue = append(c.queue, &pending{lastSeq: c.seq, lastTime: c.lastTime})
-	}
 	c.dirty = false
-	p := c.queue[len(c.queue)-1]
+	p := c.tail()
 	p.sync = true
 	timer := c.await(p)
 	c.start()
 	c.mu.Unlock()
 	return p.wait(timer)
+}
+
+// tail is the last write that has not begun, an empty one if need be; c.mu is held.
+func (c *chain) tail() *pending {
+	if len(c.queue) == 0 {
+		c.queue = append(c.queue, &pending{lastSeq: c.seq, lastTime: c.lastTime})
+	}
+	return c.queue[len(c.queue)-1]
 }
 
 // sumUp appends the event that says how many were dropped; c.mu is held.

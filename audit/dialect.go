@@ -7,18 +7,20 @@ import (
 
 // A Dialect is the SQL of one database.
 type Dialect struct {
-	name   string
-	quote  string
-	lock   string // behind a SELECT whose rows are to be changed
-	number bool   // parameters are $1, $2
-	schema string
+	name    string
+	quote   string
+	lock    string // behind a SELECT whose rows are to be changed
+	number  bool   // parameters are $1, $2
+	schema  string
+	settled string // condition that no running transaction can still bring a row before this one
 }
 
 // The databases whose SQL is known. They need SQLite 3.35, PostgreSQL 13, MariaDB 10.6.
 var (
 	SQLite   = Dialect{name: "sqlite", quote: `"`, schema: sqliteSchema}
-	Postgres = Dialect{name: "postgres", quote: `"`, lock: " FOR UPDATE", number: true, schema: postgresSchema}
-	MariaDB  = Dialect{name: "mariadb", quote: "`", lock: " FOR UPDATE", schema: mariadbSchema}
+	Postgres = Dialect{name: "postgres", quote: `"`, lock: " FOR UPDATE", number: true, schema: postgresSchema,
+		settled: " AND xid < pg_snapshot_xmin(pg_current_snapshot())"}
+	MariaDB = Dialect{name: "mariadb", quote: "`", lock: " FOR UPDATE", schema: mariadbSchema}
 )
 
 // String is the dialect's name.
@@ -88,6 +90,14 @@ BEGIN SELECT RAISE(ABORT, 'history is sealed once'); END;
 CREATE TRIGGER IF NOT EXISTS skans_history_kept
 	BEFORE DELETE ON skans_history
 BEGIN SELECT RAISE(ABORT, 'history is never deleted'); END;
+CREATE TABLE IF NOT EXISTS skans_actor (
+	one INTEGER PRIMARY KEY CHECK (one = 1),
+	actor TEXT NOT NULL,
+	actorsession TEXT NOT NULL,
+	job TEXT NOT NULL,
+	behalf TEXT NOT NULL,
+	request TEXT NOT NULL
+);
 `
 
 const postgresSchema = `CREATE TABLE IF NOT EXISTS skans_history (

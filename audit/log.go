@@ -84,6 +84,10 @@ type Log struct {
 	sealMu sync.Mutex
 	ledger ledger
 
+	historyMu    sync.Mutex
+	historySeen  bool // the last batch in the log was compared with the table
+	historyBatch int64
+
 	timerMu sync.Mutex
 	timer   *time.Timer // set while something waits for a seal
 	armed   atomic.Bool

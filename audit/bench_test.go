@@ -1,0 +1,128 @@
+package audit_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/skans-go/skans/audit"
+	"github.com/stretchr/testify/require"
+)
+
+// syncWriter is what a team would write: slog to a file, fsync after each line.
+type syncWriter struct{ *os.File }
+
+func (s syncWriter) Write(p []byte) (int, error) {
+	n, err := s.File.Write(p)
+	if err == nil {
+		err = s.Sync()
+	}
+	return n, err
+}
+
+var benchAttrs = []slog.Attr{
+	slog.String("user", "anna"), slog.String("session", "4f6c1a"), slog.String("reason", "password"), slog.Int("attempt", 3), slog.Bool("mfa", true),
+}
+
+func slogTo(b *testing.B, sync bool) *slog.Logger {
+	f, err := os.Create(filepath.Join(b.TempDir(), "slog"))
+	require.NoError(b, err)
+	b.Cleanup(func() { _ = f.Close() })
+	var w io.Writer = f
+	if sync {
+		w = syncWriter{f}
+	}
+	return slog.New(slog.NewJSONHandler(w, nil))
+}
+
+// callers runs f from n goroutines, b.N times altogether.
+func callers(b *testing.B, n int, f func()) {
+	b.ReportAllocs()
+	b.ResetTimer()
+	var wg sync.WaitGroup
+	for i := range n {
+		share := b.N / n
+		if i < b.N%n {
+			share++
+		}
+		wg.Go(func() {
+			for range share {
+				f()
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func BenchmarkSlogSync(b *testing.B) {
+	logger := slogTo(b, true)
+	callers(b, 1, func() { logger.LogAttrs(context.Background(), slog.LevelInfo, "session.login", benchAttrs...) })
+}
+
+func BenchmarkSlogBuffered(b *testing.B) {
+	logger := slogTo(b, false)
+	callers(b, 1, func() { logger.LogAttrs(context.Background(), slog.LevelInfo, "notfound.request", benchAttrs...) })
+}
+
+func BenchmarkRecordDurable(b *testing.B) {
+	for _, n := range []int{1, 64, 1024} {
+		b.Run(itoa(n), func(b *testing.B) {
+			log := openLog(b, audit.Config{Dir: b.TempDir(), Keys: newKeys(b)})
+			callers(b, n, func() {
+				if err := log.Record(context.Background(), "session.login", benchAttrs...); err != nil {
+					b.Error(err)
+				}
+			})
+		})
+	}
+}
+
+func itoa(n int) string { return slog.IntValue(n).String() }
+
+func BenchmarkRecordBuffered(b *testing.B) {
+	log := openLog(b, audit.Config{Dir: b.TempDir(), Keys: newKeys(b), Classes: []audit.Class{{Name: "notfound", OnFailure: audit.Alert}}})
+	callers(b, 1, func() {
+		if err := log.Record(context.Background(), "notfound.request", benchAttrs...); err != nil {
+			b.Error(err)
+		}
+	})
+}
+
+func BenchmarkVerify(b *testing.B) {
+	dir := b.TempDir()
+	log := openLog(b, audit.Config{Dir: dir, Keys: newKeys(b), Classes: []audit.Class{{Name: "notfound", OnFailure: audit.Alert}}})
+	for range 200000 {
+		require.NoError(b, log.Record(b.Context(), "notfound.request", benchAttrs...))
+	}
+	require.NoError(b, log.Close())
+	var size int64
+	names, err := filepath.Glob(filepath.Join(dir, "notfound", "*.seg"))
+	require.NoError(b, err)
+	for _, name := range names {
+		info, err := os.Stat(name)
+		require.NoError(b, err)
+		size += info.Size()
+	}
+	b.SetBytes(size)
+	b.ReportAllocs()
+	for b.Loop() {
+		report, err := audit.Verify(b.Context(), os.DirFS(dir), audit.Trust{Keys: log.PublicKeys()})
+		require.NoError(b, err)
+		require.True(b, report.OK())
+		require.EqualValues(b, 200001, report.Events)
+	}
+}
+
+// BenchmarkSHA256 is what Verify is measured against: the hash alone over as many bytes.
+func BenchmarkSHA256(b *testing.B) {
+	buf := make([]byte, 1<<20)
+	b.SetBytes(int64(len(buf)))
+	for b.Loop() {
+		sha256.Sum256(buf)
+	}
+}

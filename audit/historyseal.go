@@ -1,0 +1,280 @@
+package audit
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"strconv"
+	"strings"
+)
+
+// sealRows is how many history rows one batch holds at most.
+const sealRows = 1000
+
+// sealedColumns are what a history row is sealed with, in this order.
+var sealedColumns = append([]string{"id"}, historyColumns...)
+
+// SealHistory puts the rows of the history table that are committed and not yet sealed under a Merkle root, which it records
+// as [EventHistorySealed] in this log, and returns how many there were. A row's batch is marked in the row itself, so that
+// a transaction that commits late, after rows with larger numbers were sealed, is sealed in a later batch and never
+// missed. Call it every second from one process a database; what is between two calls is unsealed. It needs a login that
+// may update the column batch.
+func (l *Log) SealHistory(ctx context.Context, db *sql.DB, d Dialect) (int, error) {
+	l.historyMu.Lock()
+	defer l.historyMu.Unlock()
+	if !l.historySeen {
+		if err := l.releaseOrphan(ctx, db, d); err != nil {
+			return 0, err
+		}
+		l.historySeen = true
+	}
+	total := 0
+	for {
+		n, err := l.sealBatch(ctx, db, d)
+		total += n
+		if err != nil {
+			l.historySeen = false // the last batch may be recorded and not marked
+			return total, fmt.Errorf("audit: seal history: %w", err)
+		}
+		if n < sealRows {
+			return total, nil
+		}
+	}
+}
+
+func (l *Log) sealBatch(ctx context.Context, db *sql.DB, d Dialect) (n int, err error) {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, ignoreDone(tx.Rollback()))
+		}
+	}()
+	rows, err := tx.QueryContext(ctx, "SELECT "+strings.Join(sealedColumns, ", ")+" FROM skans_history WHERE batch IS NULL"+d.settled+
+		" ORDER BY id LIMIT "+strconv.Itoa(sealRows)+d.lock)
+	if err != nil {
+		return 0, err
+	}
+	var t tree
+	var ids []int64
+	for row, err := range historyRows(rows, false) {
+		if err != nil {
+			return 0, err
+		}
+		t.add(row.leaf)
+		ids = append(ids, row.id)
+	}
+	if len(ids) == 0 {
+		return 0, tx.Rollback()
+	}
+	wall, _ := l.clock()
+	batch, root := max(wall.UnixNano(), l.historyBatch+1), t.root()
+	list := make([]string, len(ids))
+	for i, id := range ids {
+		list[i] = strconv.FormatInt(id, 10)
+	}
+	if _, err = tx.ExecContext(ctx, "UPDATE skans_history SET batch = "+d.param(1)+" WHERE batch IS NULL AND id IN ("+strings.Join(list, ", ")+")", batch); err != nil {
+		return 0, err
+	}
+	if err = l.Record(ctx, EventHistorySealed, slog.Int64("batch", batch), slog.Int("count", len(ids)), slog.String("root", hex.EncodeToString(root[:])),
+		slog.Int64("first", ids[0]), slog.Int64("last", ids[len(ids)-1])); err != nil {
+		return 0, err
+	}
+	l.historyBatch = batch
+	return len(ids), tx.Commit()
+}
+
+func ignoreDone(err error) error {
+	if errors.Is(err, sql.ErrTxDone) {
+		return nil
+	}
+	return err
+}
+
+// releaseOrphan looks whether the last batch that was recorded was also marked. A crash between the two leaves a root
+// without rows; that is recorded, so that verification knows it from rows that somebody deleted.
+func (l *Log) releaseOrphan(ctx context.Context, db *sql.DB, d Dialect) error {
+	var last Event
+	for e, err := range l.Query(ctx, Filter{Event: "history"}) {
+		if err != nil {
+			return err
+		}
+		if e.Name == EventHistorySealed || e.Name == EventHistoryReleased {
+			last = e
+		}
+	}
+	v, _ := last.Attr("batch")
+	if last.Name == "" || v.Kind() != slog.KindInt64 {
+		return nil
+	}
+	l.historyBatch = max(l.historyBatch, v.Int64())
+	if last.Name == EventHistoryReleased {
+		return nil
+	}
+	var n int64
+	if err := db.QueryRowContext(ctx, "SELECT COUNT(*) FROM skans_history WHERE batch = "+d.param(1), v.Int64()).Scan(&n); err != nil || n > 0 {
+		return err
+	}
+	return l.Record(ctx, EventHistoryReleased, slog.Int64("batch", v.Int64()))
+}
+
+// A historyRow is what a seal is over.
+type historyRow struct {
+	id    int64
+	batch int64
+	leaf  digest
+}
+
+// historyRows reads the sealed columns, with batch behind them if so asked, and closes rows. A leaf is SHA-256 over 0x00
+// and each column: 0 for NULL, else its length plus one, as a varint, and its bytes.
+func historyRows(rows *sql.Rows, withBatch bool) iter.Seq2[historyRow, error] {
+	return func(yield func(historyRow, error) bool) {
+		defer rows.Close()
+		for rows.Next() {
+			var r historyRow
+			values := make([]sql.RawBytes, len(sealedColumns))
+			into := make([]any, len(values))
+			for i := range values {
+				into[i] = &values[i]
+			}
+			if withBatch {
+				into = append(into, &r.batch)
+			}
+			err := rows.Scan(into...)
+			if err == nil {
+				r.id, err = strconv.ParseInt(string(values[0]), 10, 64)
+			}
+			body := []byte{0}
+			for _, v := range values {
+				if v == nil {
+					body = append(body, 0)
+					continue
+				}
+				body = append(binary.AppendUvarint(body, uint64(len(v))+1), v...)
+			}
+			r.leaf = sha256.Sum256(body)
+			if !yield(r, err) || err != nil {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(historyRow{}, err)
+		}
+	}
+}
+
+// A HistoryReport is the outcome of [VerifyHistory].
+type HistoryReport struct {
+	Problem  string // "" if every sealed row is there and unchanged
+	FirstBad int64  // the batch
+	Rows     uint64 // sealed and as they were
+	Unsealed uint64 // not yet sealed
+}
+
+// OK reports whether nothing is wrong.
+func (r HistoryReport) OK() bool { return r.Problem == "" }
+
+// VerifyHistory holds the history table against the roots in a log's events, which [Verify] has found to be intact. It
+// reads all of both, in order and in constant memory.
+func VerifyHistory(ctx context.Context, db Querier, d Dialect, events iter.Seq2[Event, error]) (HistoryReport, error) {
+	rows, err := db.QueryContext(ctx, "SELECT "+strings.Join(sealedColumns, ", ")+", batch FROM skans_history WHERE batch IS NOT NULL ORDER BY batch, id")
+	if err != nil {
+		return HistoryReport{}, fmt.Errorf("audit: read history: %w", err)
+	}
+	next, stop := iter.Pull2(historyRows(rows, true))
+	v := historyVerifier{next: next}
+	err = v.run(events)
+	stop()
+	if err != nil {
+		return HistoryReport{}, fmt.Errorf("audit: verify history: %w", err)
+	}
+	open, err := db.QueryContext(ctx, "SELECT COUNT(*) FROM skans_history WHERE batch IS NULL")
+	if err != nil {
+		return HistoryReport{}, fmt.Errorf("audit: read history: %w", err)
+	}
+	defer open.Close()
+	for open.Next() {
+		if err := open.Scan(&v.report.Unsealed); err != nil {
+			return HistoryReport{}, fmt.Errorf("audit: read history: %w", err)
+		}
+	}
+	return v.report, open.Err()
+}
+
+type historyVerifier struct {
+	next   func() (historyRow, error, bool)
+	row    historyRow
+	more   bool
+	report HistoryReport
+}
+
+func (v *historyVerifier) advance() (err error) {
+	v.row, err, v.more = v.next()
+	return err
+}
+
+func (v *historyVerifier) run(events iter.Seq2[Event, error]) error {
+	if err := v.advance(); err != nil {
+		return err
+	}
+	var last Event // a batch is checked once it is known whether it was released
+	for e, err := range events {
+		if err != nil {
+			return err
+		}
+		if e.Name == EventHistorySealed && last.Name == EventHistorySealed {
+			if err := v.batch(last); err != nil || !v.report.OK() {
+				return err
+			}
+		}
+		if e.Name == EventHistorySealed || e.Name == EventHistoryReleased {
+			last = e
+		}
+	}
+	if last.Name == EventHistorySealed {
+		if err := v.batch(last); err != nil || !v.report.OK() {
+			return err
+		}
+	}
+	if v.more {
+		v.report.Problem, v.report.FirstBad = "rows are marked as sealed that the log does not know", v.row.batch
+	}
+	return nil
+}
+
+// batch reads the rows of one event.
+func (v *historyVerifier) batch(e Event) error {
+	number, _ := e.Attr("batch")
+	count, _ := e.Attr("count")
+	root, _ := e.Attr("root")
+	if number.Kind() != slog.KindInt64 || count.Kind() != slog.KindInt64 || root.Kind() != slog.KindString {
+		return errFormat
+	}
+	var t tree
+	for v.more && v.row.batch == number.Int64() {
+		t.add(v.row.leaf)
+		if err := v.advance(); err != nil {
+			return err
+		}
+	}
+	got := t.root()
+	switch {
+	case v.more && v.row.batch < number.Int64():
+		v.report.Problem, v.report.FirstBad = "rows are marked as sealed that the log does not know", v.row.batch
+	case t.count != uint64(count.Int64()):
+		v.report.Problem, v.report.FirstBad = fmt.Sprintf("%d rows were sealed, %d are there", count.Int64(), t.count), number.Int64()
+	case hex.EncodeToString(got[:]) != root.String():
+		v.report.Problem, v.report.FirstBad = "a row was changed", number.Int64()
+	default:
+		v.report.Rows += t.count
+	}
+	return nil
+}
