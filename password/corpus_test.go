@@ -102,7 +102,7 @@ func why(enc string) string {
 		return "Argon2d is open to side channels (RFC 9106, section 1)"
 	case strings.Contains(enc, "argon2") && !strings.Contains(enc, "$v=19$"):
 		return "version 16 of Argon2"
-	case strings.HasSuffix(enc, "MNzk5BtR2vUhrp6qQEjRN2"), strings.HasSuffix(enc, "ACGNVHbkfL7"):
+	case strings.HasSuffix(enc, "MNzk5BtR2vUhrp6qQEjRN2"), strings.HasSuffix(enc, "aCGNVHbkfL7"):
 		return "bits behind the last byte of the tag"
 	}
 	return ""

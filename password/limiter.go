@@ -16,16 +16,27 @@ type limiter struct {
 	memory   uint64 // KiB that they may still take
 	queue    *list.List
 	maxQueue int
+	waiting  map[string]int // by origin
 	litter   litter
 }
 
 type waiter struct {
-	kib   uint64
-	ready chan struct{}
+	kib    uint64
+	origin string
+	ready  chan struct{}
+}
+
+type originKey struct{}
+
+// WithOrigin says where the work under ctx comes from: the client's address, or its network. One origin gets a quarter of the
+// queue at most, so that a flood from one place leaves others their turn (ASVS 5.0, 15.4.4). Work of no origin shares the
+// whole queue.
+func WithOrigin(ctx context.Context, origin string) context.Context {
+	return context.WithValue(ctx, originKey{}, origin)
 }
 
 func newLimiter(slots int, memory uint64, maxQueue int) *limiter {
-	return &limiter{slots: slots, memory: memory, queue: list.New(), maxQueue: maxQueue, litter: litter{limit: memory}}
+	return &limiter{slots: slots, memory: memory, queue: list.New(), maxQueue: maxQueue, waiting: map[string]int{}, litter: litter{limit: memory}}
 }
 
 // acquire waits for a turn and for kib of memory; false means that the queue is full or ctx has ended. What was
@@ -40,12 +51,14 @@ func (l *limiter) acquire(ctx context.Context, kib uint64) bool {
 		l.mu.Unlock()
 		return true
 	}
-	if l.queue.Len() >= l.maxQueue {
+	origin, _ := ctx.Value(originKey{}).(string)
+	if l.queue.Len() >= l.maxQueue || origin != "" && l.waiting[origin] >= max(1, l.maxQueue/4) {
 		l.mu.Unlock()
 		return false
 	}
-	w := &waiter{kib: kib, ready: make(chan struct{})}
+	w := &waiter{kib: kib, origin: origin, ready: make(chan struct{})}
 	place := l.queue.PushBack(w)
+	l.waiting[origin]++
 	l.mu.Unlock()
 
 	select {
@@ -59,7 +72,7 @@ func (l *limiter) acquire(ctx context.Context, kib uint64) bool {
 	case <-w.ready: // the turn came together with the end: pass it on
 		l.give(kib)
 	default:
-		l.queue.Remove(place)
+		l.leave(place)
 	}
 	l.wake()
 	return false
@@ -95,8 +108,16 @@ func (l *limiter) wake() {
 			return
 		}
 		l.take(w.kib)
-		l.queue.Remove(front)
+		l.leave(front)
 		close(w.ready)
+	}
+}
+
+// leave takes a waiter out of the queue.
+func (l *limiter) leave(place *list.Element) {
+	w := l.queue.Remove(place).(*waiter)
+	if l.waiting[w.origin]--; l.waiting[w.origin] == 0 {
+		delete(l.waiting, w.origin)
 	}
 }
 

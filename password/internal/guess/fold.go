@@ -28,7 +28,26 @@ func fold(dst []byte, s string) []byte {
 // joined are letters that the Unicode decomposition leaves whole.
 var joined = map[rune]string{'ø': "o", 'æ': "ae", 'œ': "oe", 'ß': "ss", 'đ': "d", 'ð': "d", 'þ': "th", 'ł': "l", 'ı': "i"}
 
+// latin1 holds what the letters from U+00C0 on come to; '?' stands for those that take the long way.
+const latin1 = "aaaaaa?ceeeeiiiidnooooo?ouuuuy??aaaaaa?ceeeeiiiidnooooo?ouuuuy?y"
+
 func foldUnicode(dst []byte, s string) []byte {
+	for _, r := range s {
+		switch {
+		case r >= 'A' && r <= 'Z':
+			r += 'a' - 'A'
+		case r < utf8.RuneSelf:
+		case r >= 0xC0 && r <= 0xFF && latin1[r-0xC0] != '?':
+			r = rune(latin1[r-0xC0])
+		default:
+			return decompose(dst[:0], s)
+		}
+		dst = append(dst, byte(r))
+	}
+	return dst
+}
+
+func decompose(dst []byte, s string) []byte {
 	for _, r := range norm.NFKD.String(s) {
 		if unicode.Is(unicode.Mn, r) {
 			continue

@@ -34,16 +34,16 @@ func Common(password string) bool {
 	if len(folded) > longest {
 		return false
 	}
-	if known(folded) || undecorated(folded) {
+	if known(folded) || undecorated(folded, true) {
 		return true
 	}
 	squeezed := squeeze(room[:0], folded)
-	return len(squeezed) < len(folded) && undecorated(squeezed)
+	return len(squeezed) < len(folded) && undecorated(squeezed, true)
 }
 
-// undecorated cuts off what stands before the first letter, and what stands behind the last one piece by piece, because a
+// undecorated cuts off what stands before the first letter and behind the last one, piece by piece, because a digit or
 // symbol there may stand for a letter ("h3ll0").
-func undecorated(b []byte) bool {
+func undecorated(b []byte, whole bool) bool {
 	first := slices.IndexFunc(b, letter)
 	if first < 0 {
 		return false
@@ -52,24 +52,24 @@ func undecorated(b []byte) bool {
 	for !letter(b[last-1]) {
 		last--
 	}
-	for _, begin := range []int{0, first} {
+	for begin := max(0, first-decorations); begin <= first; begin++ {
 		before := runs(b[:begin])
 		for end := last; end <= min(len(b), last+decorations); end++ {
-			if before+runs(b[end:]) <= decorations && variants(b[begin:end]) {
+			if before+runs(b[end:]) <= decorations && variants(b[begin:end], whole) {
 				return true
 			}
-		}
-		if before == 0 && first == 0 {
-			break
 		}
 	}
 	return false
 }
 
-// variants looks up a word as it is, without leet spelling, reversed, and its repeated part.
-func variants(word []byte) bool {
-	if part := period(word); len(part) < len(word) && len(part) >= ShortestForm && undecorated(part) {
-		return true
+// variants looks up a word as it is, without leet spelling, reversed, and, if it is cut from the whole, its repeated part.
+// A part is not taken apart again, or passwords could be built that take long.
+func variants(word []byte, whole bool) bool {
+	if whole {
+		if part := period(word); len(part) < len(word) && len(part) >= ShortestForm && undecorated(part, false) {
+			return true
+		}
 	}
 	if len(word) < ShortestForm || len(word) > LongestForm {
 		return false

@@ -26,6 +26,9 @@ func split(words []string) [][]byte {
 			if len(f) >= shortestPart {
 				parts = append(parts, []byte(f))
 			}
+			if stem, ok := strings.CutSuffix(f, "s"); ok && len(stem) > shortestPart { // the genitive of the Nordic languages
+				parts = append(parts, []byte(stem))
+			}
 		}
 	}
 	slices.SortFunc(parts, func(a, b []byte) int { return cmp.Or(cmp.Compare(len(b), len(a)), bytes.Compare(a, b)) })
