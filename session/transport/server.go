@@ -9,10 +9,13 @@ import (
 // [Transport.Handler] around handler. Start it with ListenAndServeTLS, or with Serve on a TLS listener.
 //
 // It waits 10 s for the headers of a request, 2 minutes for the next request on a connection, reads at most 64 KiB of
-// headers and hands "OPTIONS *" to the handler instead of answering by itself. Answers may take as long as they like,
-// so that downloads and server-sent events work.
+// headers and hands "OPTIONS *" to the handler instead of answering by itself. An answer may take as long as it likes, so
+// that downloads and server-sent events work, but the client may not: a write or flush that it does not take within 30 s
+// fails, and so does a read of the body that has waited for 30 s more than its bytes are worth at 1 KiB/s. A handler
+// that sets deadlines with http.ResponseController finds them replaced. The number of connections is not bounded
+// here; that is for the listener or the operating system.
 func (t *Transport) Server(addr string, handler http.Handler) *http.Server {
-	server := bounded(addr, t.Handler(handler))
+	server := bounded(addr, paced(t.Handler(handler)))
 	server.TLSConfig = t.TLSConfig()
 	server.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: 100}
 	return server
