@@ -153,7 +153,7 @@ func (f *Flow) RemoveFactor(r *http.Request) error {
 	if err := v.mayChangeFactor(); err != nil {
 		return err
 	}
-	if v.required() {
+	if v.requirement() == SecondFactor {
 		return v.deny(no("required"))
 	}
 	if err := v.remove(); err != nil {

@@ -33,7 +33,11 @@ func (f *Flow) Describe() string {
 	line("CAPTCHA", captcha)
 	line("rule", rule)
 	line("second factor", second)
-	line("second factor, by", "a code of the app (otp), or a recovery code once (recovery)")
+	by := "a code of the app (otp), or a recovery code once (recovery)"
+	if f.cfg.Codes != nil {
+		by += fmt.Sprintf("; a code that is sent (%s) where Config.Require says SentCode and no app is enrolled", f.cfg.CodesBy)
+	}
+	line("second factor, by", by)
 	line("second factor, changed with", fmt.Sprintf("a proof of the last %v, of the factor where there is one; ends the other sessions", f.cfg.Fresh))
 	line("password, changed with", "the current password; ends the other sessions")
 	line("password, reset", "signs nobody in, ends all sessions, leaves the second factor")

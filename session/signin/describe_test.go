@@ -10,7 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/skans-go/skans/session"
 	"github.com/skans-go/skans/session/signin"
+	"github.com/skans-go/skans/totp/onetime"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -20,6 +22,10 @@ func TestDescribe(t *testing.T) {
 		"plain":  func(c *signin.Config) { c.Factors, c.Require = nil, nil },
 		"strict": func(c *signin.Config) { c.Require = nil },
 		"full": func(c *signin.Config) {
+			var err error
+			c.Codes, err = onetime.New(onetime.Config{Keys: c.Keys, Store: onetime.NewMemoryStore()})
+			require.NoError(t, err)
+			c.CodesBy = session.SMS
 			c.Captcha = &solver{}
 			c.Allow = func(*http.Request, signin.User) error { return nil }
 			c.External = func(context.Context, signin.Proof) (signin.User, error) { return signin.User{}, signin.ErrNoUser }

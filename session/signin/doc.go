@@ -49,7 +49,7 @@
 // digest of what was tried.
 //
 //	signin.captcha           a CAPTCHA is due (reason: due) or was not solved (wrong); nothing was looked at
-//	signin.pending           the first proof was right; need: factor or enrolment
+//	signin.pending           the first proof was right; need: factor, enrolment or code (one that was sent)
 //	signin.granted           signed in; methods, new_device
 //	signin.denied            reason, ref, and for rules detail (the text of the host's error)
 //	signin.stepped_up        a further proof; methods
@@ -61,7 +61,7 @@
 //
 // The reasons of signin.denied: unknown, wrong, disabled, external, no-password, hash, throttled, rule, proof, no-external, no-pending, order, spent, expired, changed,
 // factor-wrong, factor-replayed, factor-throttled, factor-gone, enrolled-meanwhile, enrolment-gone, enrolment-superseded, anonymous, no-factors, stale, required,
-// unusable, captcha; and with status 503: busy, users, throttle, captcha, password, factors, pending, session, sessions, audit.
+// unusable; and with status 503: busy, users, throttle, captcha, password, factors, pending, session, sessions, audit.
 package signin
 
 // The names of the events; the package document lists their attributes.

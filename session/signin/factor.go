@@ -8,7 +8,7 @@ import (
 	"github.com/skans-go/skans/totp"
 )
 
-// Factor is the second step after [NeedFactor]: a code of the app, or a recovery code. It must come from the browser that took the
+// Factor is the second step after [NeedFactor]: a code of the app, a recovery code, or the code that was sent. It must come from the browser that took the
 // first step, within 5 minutes and 5 tries. A wrong code gives NeedFactor again while tries are left.
 func (f *Flow) Factor(w http.ResponseWriter, r *http.Request, code string) Outcome {
 	v := f.visit(w, r, PathPassword)
@@ -17,12 +17,18 @@ func (f *Flow) Factor(w http.ResponseWriter, r *http.Request, code string) Outco
 	if why != nil {
 		return v.stop(p, why)
 	}
-	method, err := v.check(code)
+	var method session.Method
+	var err error
+	if p.Challenge != "" {
+		method, err = v.cfg.CodesBy, v.cfg.Codes.Verify(v.ctx, codePurpose, v.user.ID, p.Challenge, code)
+	} else {
+		method, err = v.check(code)
+	}
 	if err != nil {
 		why := factorRefused(err)
 		if left > 0 && (why.reason == "factor-wrong" || why.reason == "factor-replayed") {
 			v.deny(why) // for the log
-			return NeedFactor{Wrong: true, TriesLeft: left}
+			return NeedFactor{Sent: p.Challenge != "", Wrong: true, TriesLeft: left}
 		}
 		return v.stop(p, why)
 	}
@@ -68,7 +74,7 @@ func (f *Flow) Resume(w http.ResponseWriter, r *http.Request) Outcome {
 		return v.stop(p, why)
 	}
 	if p.Enrolment == "" {
-		return NeedFactor{TriesLeft: -1}
+		return NeedFactor{Sent: p.Challenge != "", TriesLeft: -1}
 	}
 	shown, why := v.shown(p)
 	if why != nil {
@@ -77,8 +83,8 @@ func (f *Flow) Resume(w http.ResponseWriter, r *http.Request) Outcome {
 	return NeedEnrolment{Pending: shown, TriesLeft: -1}
 }
 
-// second opens the second step and counts a try. Steps cannot be swapped: an account that has a factor by now does not
-// get another one by the password alone.
+// second opens the second step and counts a try. Steps cannot be swapped: an account that has an app by now neither gets another one
+// by the password alone, nor a way around it by a code that was sent.
 func (v *visit) second(enrolment bool) (p pendingLogin, left int, why *refused) {
 	p, why = v.resume()
 	if why != nil {
@@ -90,7 +96,7 @@ func (v *visit) second(enrolment bool) (p pendingLogin, left int, why *refused) 
 	if left, why = v.try(p); why != nil {
 		return p, 0, why
 	}
-	if !enrolment {
+	if !enrolment && p.Challenge == "" {
 		return p, left, nil
 	}
 	status, err := v.cfg.Factors.Status(v.ctx, v.user.ID)

@@ -33,6 +33,7 @@ func (n NeedCaptcha) Challenge(ctx context.Context, nonce string) (template.HTML
 // NeedFactor says that the first proof is accepted and the second factor is asked for: give the code of the app, or
 // a recovery code, to [Flow.Factor] within 5 minutes.
 type NeedFactor struct {
+	Sent      bool // the code was sent, by Config.Codes; otherwise the app shows it
 	Wrong     bool // a code was given and is not right
 	TriesLeft int  // 5 at the beginning; -1 where it is not known
 }

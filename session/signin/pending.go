@@ -19,6 +19,7 @@ const (
 	pendingLife    = 5 * time.Minute
 	pendingTries   = 5
 	pendingPurpose = "signin.pending"
+	codePurpose    = "signin"
 )
 
 // A pendingLogin waits in the visitor's anonymous session for the second factor, and so belongs to one browser. What must
@@ -31,6 +32,7 @@ type pendingLogin struct {
 	Stamp     string // of the password hash: a password that changed meanwhile ends the login
 	Methods   []session.Method
 	Pathway   string
+	Challenge string // of the code that was sent; empty when the app shows it
 	Enrolment string // id of the enrolment that this browser was shown; empty when a factor is asked for
 	Name      string // what the throttle counted, to take it back after the sign-in
 	Addr      netip.Addr
@@ -58,22 +60,46 @@ func (v *visit) secondFactor(a throttle.Attempt, methods ...session.Method) Outc
 			return v.deny(why)
 		}
 		return NeedFactor{TriesLeft: pendingTries}
-	case v.required():
-		enrolment, err := v.cfg.Factors.Enroll(v.ctx, v.user.ID, label(v.user))
-		if err != nil {
-			return v.deny(broken("factors"))
-		}
-		p.Enrolment = enrolment.ID()
-		if why := v.begin(p, "enrolment"); why != nil {
-			return v.deny(why)
-		}
-		return NeedEnrolment{Pending: enrolment, TriesLeft: pendingTries}
+	case v.cfg.Codes != nil && v.requirement() == SentCode:
+		return v.sendCode(p)
+	case v.requirement() != IfEnrolled:
+		return v.enrol(p)
 	}
 	return v.grant(a, methods...)
 }
 
-// required reports whether the account must have a second factor.
-func (v *visit) required() bool { return v.cfg.Require == nil || v.cfg.Require(v.user) != IfEnrolled }
+// requirement is what the host says of the account.
+func (v *visit) requirement() Requirement {
+	if v.cfg.Require == nil {
+		return SecondFactor
+	}
+	return v.cfg.Require(v.user)
+}
+
+// enrol begins a login that waits for the first code of a new app.
+func (v *visit) enrol(p pendingLogin) Outcome {
+	enrolment, err := v.cfg.Factors.Enroll(v.ctx, v.user.ID, label(v.user))
+	if err != nil {
+		return v.deny(broken("factors"))
+	}
+	p.Enrolment = enrolment.ID()
+	if why := v.begin(p, "enrolment"); why != nil {
+		return v.deny(why)
+	}
+	return NeedEnrolment{Pending: enrolment, TriesLeft: pendingTries}
+}
+
+// sendCode begins a login that waits for a code that travels to its owner.
+func (v *visit) sendCode(p pendingLogin) Outcome {
+	var err error
+	if p.Challenge, err = v.cfg.Codes.Send(v.ctx, codePurpose, v.user.ID); err != nil {
+		return v.deny(factorRefused(err))
+	}
+	if why := v.begin(p, "code"); why != nil {
+		return v.deny(why)
+	}
+	return NeedFactor{Sent: true, TriesLeft: pendingTries}
+}
 
 // begin makes p the one pending login of this browser.
 func (v *visit) begin(p pendingLogin, need string) *refused {
@@ -163,15 +189,19 @@ func (v *visit) stop(p pendingLogin, why *refused) Denied {
 	return v.deny(why)
 }
 
-// wrong says why a code was not accepted, as far as the log of the factors does not.
+// factorRefused says why a code was not accepted, as far as the log of the factors does not.
 func factorRefused(err error) *refused {
-	var throttled *totp.Throttled
+	var app *totp.Throttled
+	var sent *onetime.Throttled
+	why := no("factor-throttled")
 	switch {
-	case errors.As(err, &throttled):
-		why := no("factor-throttled")
-		why.retry = throttled.RetryAfter
+	case errors.As(err, &app):
+		why.retry = app.RetryAfter
 		return why
-	case errors.Is(err, totp.ErrCode):
+	case errors.As(err, &sent):
+		why.retry = sent.RetryAfter
+		return why
+	case errors.Is(err, totp.ErrCode), errors.Is(err, onetime.ErrCode):
 		return no("factor-wrong")
 	case errors.Is(err, totp.ErrReplayed):
 		return no("factor-replayed")

@@ -54,6 +54,10 @@ const (
 	SecondFactor Requirement = iota
 	// IfEnrolled asks for a second factor those who have one, and lets the others in with the password alone.
 	IfEnrolled
+	// SentCode asks those who have an app for its code, and sends the others one by Config.Codes. That is weaker: ASVS 6.3.6 and NIST SP
+	// 800-63B-4, 3.1.3.1, do not let mail count, and both restrict SMS. The session shows the method as Config.CodesBy, so
+	// that a policy can ask for more.
+	SentCode
 )
 
 // Config is what [New] needs. It is copied.
@@ -69,6 +73,10 @@ type Config struct {
 	// Factors verifies second factors. nil: the password is the only factor, so let it have 15 characters
 	// (password.NISTPolicy(password.SingleFactor)).
 	Factors *totp.Service
+	// Codes sends codes to accounts for which Require says SentCode. nil: those enrol an app instead.
+	Codes *onetime.Service
+	// CodesBy is the way that they travel, session.SMS or session.Mail. Required with Codes.
+	CodesBy session.Method
 	// Sessions is the manager whose Handler the requests pass. Required.
 	Sessions *session.Manager
 	// Keys digests unknown names and marks known devices. Required.
@@ -131,6 +139,8 @@ func New(cfg Config) (*Flow, error) {
 		return nil, errors.New("signin: Config.Keys is nil; give the service's keyring")
 	case cfg.Require != nil && cfg.Factors == nil:
 		return nil, errors.New("signin: Config.Require is set but Config.Factors is nil; nobody could give a second factor")
+	case cfg.Codes != nil && (cfg.Factors == nil || cfg.CodesBy != session.SMS && cfg.CodesBy != session.Mail):
+		return nil, errors.New("signin: Config.Codes needs Config.Factors, and Config.CodesBy to be session.SMS or session.Mail")
 	case cfg.Timeout < 0 || cfg.Fresh < 0:
 		return nil, errors.New("signin: Config.Timeout or Config.Fresh is negative")
 	}
