@@ -117,6 +117,9 @@ func New(policy Policy, cfg Config) (*Guard, error) {
 		if err := g.templates.check(s); err != nil {
 			return nil, err
 		}
+		if err := g.templates.warm(); err != nil {
+			return nil, err
+		}
 	}
 	g.snap.Store(s)
 	return g, nil

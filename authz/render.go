@@ -51,18 +51,23 @@ func newTemplates(g *Guard, set *template.Template, helpers Helpers) (*templates
 	if t.found, err = inspect(set); err != nil {
 		return nil, err
 	}
+	return t, nil
+}
+
+// warm escapes every template once, so that one which cannot be is found at start.
+func (t *templates) warm() error {
 	first, err := t.clone()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, name := range t.found.defined {
 		// With no page in it the guard is false: this only escapes, and finds what cannot be.
 		if err := first.set.ExecuteTemplate(io.Discard, name, nil); err != nil {
-			return nil, fmt.Errorf("authz: template %q cannot be escaped; a template must end in the context in which it began: %w", clip(name), err)
+			return fmt.Errorf("authz: template %q cannot be escaped; a template must end in the context in which it began: %w", clip(name), err)
 		}
 	}
 	t.free <- first
-	return t, nil
+	return nil
 }
 
 func (t *templates) clone() (*renderer, error) {

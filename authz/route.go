@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -97,11 +98,14 @@ func (g *Guard) newRoute(pattern string, name Name, handler http.Handler) (*rout
 	return rt, nil
 }
 
+// registeredAt is where the mux says a pattern comes from, which is always this file.
+var registeredAt = regexp.MustCompile(` \(registered at [^)]*\)`)
+
 // register turns the mux's panic (a conflict, a pattern registered twice, bad syntax) into an error.
 func register(mux *http.ServeMux, pattern string, h http.Handler) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("%v", v)
+			err = errors.New(registeredAt.ReplaceAllString(fmt.Sprint(v), ""))
 		}
 	}()
 	mux.Handle(pattern, h)
