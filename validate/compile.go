@@ -268,7 +268,7 @@ func (b *builder) source(f *field, tag string) bool {
 	case f.source < 0:
 		b.fail(f.goName, `has the unknown source %q; use form, query, path, header, json or file and a name, as in:"form user"`, in)
 		return false
-	case !ok || name == "" || strings.ContainsAny(name, " \t\"") || !printable(name):
+	case !ok || name == "" || len(name) > maxName || !printable(name):
 		b.fail(f.goName, `has no usable name in its tag; write it after the source, as in:"%s user"`, in)
 		return false
 	case b.onlyJSON && f.source != sourceJSON:
@@ -295,6 +295,10 @@ func (b *builder) source(f *field, tag string) bool {
 	return true
 }
 
+// maxName bounds the names of a schema, so that longer ones in a request need not be decoded.
+const maxName = 128
+
+// printable reports whether s is ASCII that can be seen: names are written into tags, forms and logs.
 func printable(s string) bool {
 	for _, r := range s {
 		if r <= ' ' || r > '~' {

@@ -20,7 +20,7 @@ func cleanText(s string) bool {
 	marks := 0
 	for i, r := range s {
 		switch {
-		case r < utf8.RuneSelf:
+		case r < utf8.RuneSelf || common(r):
 			marks = 0
 		case r == zwj || r == zwnj:
 			next, _ := utf8.DecodeRuneInString(s[i+utf8.RuneLen(r):])
@@ -43,6 +43,13 @@ func cleanText(s string) bool {
 		prev = r
 	}
 	return true
+}
+
+// common are blocks of nothing but letters, which need no look into the tables: Latin with its accents, Cyrillic, kana, Han
+// and Hangul. (The two signs among the Latin letters, × and ÷, are fit to be seen too.)
+func common(r rune) bool {
+	return r >= 0xC0 && r <= 0x24F || r >= 0x400 && r <= 0x481 || r >= 0x3041 && r <= 0x3096 || r >= 0x30A1 && r <= 0x30FA ||
+		r >= 0x4E00 && r <= 0x9FFF || r >= 0xAC00 && r <= 0xD7A3
 }
 
 const (

@@ -45,6 +45,10 @@ func (in *intake) pairs(text string, source int) stop {
 		var pair string
 		pair, text, _ = strings.Cut(text, "&")
 		rawName, rawValue, _ := strings.Cut(pair, "=")
+		if len(rawName) > maxRawName {
+			in.unknown(sourceNames[source])
+			continue
+		}
 		name, ok := unescape(rawName)
 		if !ok {
 			return stop{status: http.StatusBadRequest, code: "encoding"}
@@ -70,6 +74,9 @@ func (in *intake) pairs(text string, source int) stop {
 	}
 	return fine
 }
+
+// maxRawName is how long the name of a parameter may be, escapes included; the compiler holds the schema's names to a third of it.
+const maxRawName = 3 * maxName
 
 // unescape decodes once. A text without escapes is returned as it is, without a copy.
 func unescape(s string) (string, bool) {
