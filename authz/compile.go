@@ -31,6 +31,9 @@ type rule struct {
 	local    *rule   // of a fragment: the rule in the tenant of the page that includes it
 }
 
+// tiable reports whether a [Tie] can be to the rule's name.
+func (r *rule) tiable() bool { return r.kind == pageKind || r.kind == funcKind }
+
 // find returns the rule of a name, or nil. A name of one kind is unknown as another.
 func (s *snapshot) find(k kind, name string) *rule {
 	if r := s.rules[name]; r != nil && r.kind == k {
@@ -177,6 +180,8 @@ func (r *Rule) check(k kind, name string) error {
 		return errors.New("Once belongs to a rule with a key")
 	case r.tied && r.effect != allow:
 		return errors.New("Tied belongs to Allow")
+	case r.tied && (k == fragmentKind || k == tableKind):
+		return errors.New("ties are to pages and functions only; drop Tied")
 	case r.open() && len(r.deny) > 0:
 		return errors.New("is open to everybody and denies a role; signing out would open it, so the deny is for show")
 	case r.label != "" && k != pageKind:

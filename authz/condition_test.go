@@ -132,13 +132,19 @@ func TestCountries(t *testing.T) {
 func TestBrokenConditions(t *testing.T) {
 	type ask = func(context.Context, authz.Subject, authz.Object) (bool, error)
 	for name, broken := range map[string]ask{
-		"error":            func(context.Context, authz.Subject, authz.Object) (bool, error) { return true, errors.New("down") },
-		"error and false":  func(context.Context, authz.Subject, authz.Object) (bool, error) { return false, errors.New("down") },
-		"panic":            func(context.Context, authz.Subject, authz.Object) (bool, error) { panic("bug") },
-		"nil panic":        func(context.Context, authz.Subject, authz.Object) (bool, error) { panic(nil) },
-		"goexit":           func(context.Context, authz.Subject, authz.Object) (bool, error) { runtime.Goexit(); return true, nil },
-		"sleeps":           func(ctx context.Context, _ authz.Subject, _ authz.Object) (bool, error) { <-ctx.Done(); return true, nil },
-		"sleeps and false": func(ctx context.Context, _ authz.Subject, _ authz.Object) (bool, error) { <-ctx.Done(); return false, nil },
+		"error":           func(context.Context, authz.Subject, authz.Object) (bool, error) { return true, errors.New("down") },
+		"error and false": func(context.Context, authz.Subject, authz.Object) (bool, error) { return false, errors.New("down") },
+		"panic":           func(context.Context, authz.Subject, authz.Object) (bool, error) { panic("bug") },
+		"nil panic":       func(context.Context, authz.Subject, authz.Object) (bool, error) { panic(nil) },
+		"goexit":          func(context.Context, authz.Subject, authz.Object) (bool, error) { runtime.Goexit(); return true, nil },
+		"sleeps": func(ctx context.Context, _ authz.Subject, _ authz.Object) (bool, error) {
+			<-ctx.Done()
+			return true, nil
+		},
+		"sleeps and false": func(ctx context.Context, _ authz.Subject, _ authz.Object) (bool, error) {
+			<-ctx.Done()
+			return false, nil
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -105,7 +105,7 @@ func (r *rule) entitled(ctx context.Context, s *snapshot, sub *Subject, at *Obje
 	if sub.ID == "" {
 		return Anonymous
 	}
-	tied := len(sub.Ties) > 0 && sub.tied(r.name, at)
+	tied := len(sub.Ties) > 0 && r.tiable() && sub.tied(r.name, at)
 	switch {
 	case tied && (held || !r.tied):
 		return Allowed

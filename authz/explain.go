@@ -38,7 +38,7 @@ func (r *rule) steps(ctx context.Context, s *snapshot, sub *Subject, at *Object)
 		say(at.Tenant != "", "a tenant is given", "the rule is decided in a tenant and none is given")
 	}
 	held, denied := r.rolesHeld(ctx, s, sub, at)
-	tied := sub.tied(r.name, at)
+	tied := r.tiable() && sub.tied(r.name, at)
 	switch r.effect {
 	case public, publicBecause:
 		say(true, "open to everybody", "")

@@ -51,7 +51,7 @@ func (s *snapshot) whoText(r *rule) []string {
 	for _, role := range s.who(r) {
 		out = append(out, "role "+string(role))
 	}
-	if !r.tied {
+	if !r.tied && r.tiable() {
 		out = append(out, "tie")
 	}
 	if r.orKey {

@@ -17,7 +17,8 @@ type PostgresOptions struct {
 	TenantSetting string
 	// TenantType is the type of the tenant columns: "text", "uuid", "bigint" or "integer"; empty: "text".
 	TenantType string
-	// Login is the database user of the application, which becomes one of the roles in each transaction; empty: none is granted anything.
+	// Login is the database user of the application, which becomes one of the roles in each transaction. Empty: no user
+	// is granted the roles.
 	Login string
 }
 
@@ -30,9 +31,11 @@ const maxPostgresName = 63 // longer ones are cut without an error, and two coul
 //
 //	SET LOCAL ROLE skans_editor; SELECT set_config('skans.tenant', $1, true);
 //
-// Without the setting no row of a tenant's table is visible. What Go alone can decide is listed as comments: conditions, ties, and deny for
-// a person who also holds an allowed role. A superuser and a role with BYPASSRLS see everything; the
-// application must log in as neither (PostgreSQL manual, "Row Security Policies").
+// Without the role the login may nothing, and without the setting no row of a tenant's table is visible: a forgotten WHERE
+// or a query for the wrong table finds nothing. It does not hold against somebody who can run statements of
+// their own choice as that login, since those can choose role and tenant too. What Go alone can decide is
+// listed as comments: conditions, and deny for a person who also holds an allowed role. A superuser and a role with
+// BYPASSRLS see everything; the application must log in as neither (PostgreSQL manual, "Row Security Policies").
 func (p Policy) PostgresSQL(o PostgresOptions) (string, error) {
 	c := &compiler{conditions: func(_ string, list []Condition) error {
 		for _, c := range list {
@@ -119,6 +122,10 @@ func (pg *postgres) policyName(t Table, op Op) string {
 func (pg *postgres) head() {
 	pg.line("-- Made from the authorisation policy; review, then apply as the owner of the tables.")
 	pg.line("BEGIN;")
+	if pg.Login != "" {
+		// Before it has become one of the roles, the login has none of their rights.
+		pg.line("ALTER ROLE %s NOINHERIT;", quoteIdent(pg.Login))
+	}
 	for _, name := range append(sortedRoles(pg.roles.names), anybody) {
 		literal := quoteLiteral(pg.Prefix + name)
 		pg.line("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = %s) THEN CREATE ROLE %s; END IF; END $$;", literal, pg.roleName(name))
@@ -184,9 +191,6 @@ func (pg *postgres) operation(full string, t Table, op Op, r *rule) {
 // beyondDatabase lists what of a rule only the application can decide.
 func (r *rule) beyondDatabase() []string {
 	var out []string
-	if r.tied {
-		out = append(out, "tied")
-	}
 	if len(r.deny) > 0 {
 		out = append(out, "deny "+strings.Join(sortedRoles(r.deny), " ")+" for a person who also holds an allowed role")
 	}

@@ -184,11 +184,17 @@ func TestRoutesThatDoNotStart(t *testing.T) {
 		register func(g *authz.Guard)
 		says     string
 	}{
-		"rule without a route":       {func(g *authz.Guard) {}, `page "see" has a rule and no route`},
-		"route without a rule":       {func(g *authz.Guard) { g.Handle("GET /x", authz.Page("ghost"), ok) }, `page "ghost" is not in the policy`},
-		"page as a function":         {func(g *authz.Guard) { g.Handle("POST /x", authz.Func("see"), ok) }, `func "see" is not in the policy`},
-		"registered twice":           {func(g *authz.Guard) { g.Handle("GET /see/{box}", authz.Page("see"), ok); g.Handle("GET /see/{box}", authz.Page("see"), ok) }, "conflicts"},
-		"conflicting patterns":       {func(g *authz.Guard) { g.Handle("GET /a/{box}", authz.Page("see"), ok); g.Handle("GET /{box}/a", authz.Page("see"), ok) }, "conflicts"},
+		"rule without a route": {func(g *authz.Guard) {}, `page "see" has a rule and no route`},
+		"route without a rule": {func(g *authz.Guard) { g.Handle("GET /x", authz.Page("ghost"), ok) }, `page "ghost" is not in the policy`},
+		"page as a function":   {func(g *authz.Guard) { g.Handle("POST /x", authz.Func("see"), ok) }, `func "see" is not in the policy`},
+		"registered twice": {func(g *authz.Guard) {
+			g.Handle("GET /see/{box}", authz.Page("see"), ok)
+			g.Handle("GET /see/{box}", authz.Page("see"), ok)
+		}, "conflicts"},
+		"conflicting patterns": {func(g *authz.Guard) {
+			g.Handle("GET /a/{box}", authz.Page("see"), ok)
+			g.Handle("GET /{box}/a", authz.Page("see"), ok)
+		}, "conflicts"},
 		"no path value":              {func(g *authz.Guard) { g.Handle("GET /see", authz.Page("see"), ok) }, "needs the path value {box}"},
 		"other path value":           {func(g *authz.Guard) { g.Handle("GET /see/{mailbox}", authz.Page("see"), ok) }, "needs the path value {box}"},
 		"host pattern":               {func(g *authz.Guard) { g.Handle("GET mail.example/see/{box}", authz.Page("see"), ok) }, "has a host"},
