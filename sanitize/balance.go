@@ -243,7 +243,7 @@ func (b *builder) place(e *element) bool {
 		b.closeParagraph()
 	case heading:
 		b.closeParagraph()
-		if t := b.top(); t != nil && t.role == heading {
+		for t := b.top(); t != nil && t.role == heading; t = b.top() { // closing one can end formatting that stands in another
 			b.closeTo(len(b.stack) - 1)
 		}
 	case item, term:

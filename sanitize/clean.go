@@ -72,9 +72,20 @@ func (w *washing) dropAttribute(e *element, key string, value []byte, blocked in
 	case loads[key] && w.report.Blocked == blocked:
 		w.refuseLoad(string(value))
 	case e.atom == atom.A && (key == "rel" || key == "target"): // every link gets its own
+	case key == "class" && e.atom == atom.P && !w.comment && bytes.HasPrefix(value, []byte("Mso")):
+		// Outlook's paragraphs get their margin from a style sheet that is gone; without this a letter doubles in length.
+		w.style = []byte("margin:0" + w.styleRest())
 	default:
 		w.report.Removed++
 	}
+}
+
+// styleRest returns what is already in the style, behind a semicolon.
+func (w *washing) styleRest() string {
+	if len(w.style) == 0 {
+		return ""
+	}
+	return ";" + string(w.style)
 }
 
 func (w *washing) attribute(e *element, a attr, key, value string, check func([]byte, string) ([]byte, bool), to *address, blocked int) {

@@ -22,7 +22,7 @@ func TestLettersKeepWhatTheirReadersNeed(t *testing.T) {
 		hosts   []string
 	}{
 		"outlook.html": {keeps: []string{
-			`color:#1f497d`, `color:red`, `font-size:14.0pt`, `background-color:#d9e2f3`, `border:solid windowtext 1.0pt`, `width:113.4pt`, `text-align:right`, `text-indent:-18.0pt`,
+			`color:#1f497d`, `color:red`, `font-size:14.0pt`, `background-color:#d9e2f3`, `border:solid windowtext 1.0pt`, `width:113.4pt`, `<p style="margin:0;margin-left:36.0pt`, `text-align:right`, `text-indent:-18.0pt`,
 			`href="mailto:anna.lind@example.com"`, `href="tel:+4681234567"`, `alt="Kommunens vapen"`, `src="data:image/png;base64,iVBORw0KGgo="`, `font-family:Calibri,sans-serif`,
 		}},
 		"gmail.html": {keeps: []string{

@@ -74,16 +74,17 @@ func shorten(s string) string {
 // isDevice reports the names that Windows reserves, with any extension.
 func isDevice(s string) bool {
 	base, _, _ := strings.Cut(s, ".")
-	base = strings.ToUpper(strings.TrimRight(base, " "))
-	switch base {
-	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$":
-		return true
+	base = strings.TrimRight(base, " ")
+	for _, device := range []string{"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$"} {
+		if strings.EqualFold(base, device) {
+			return true
+		}
 	}
-	number, ok := strings.CutPrefix(base, "COM")
-	if !ok {
-		number, ok = strings.CutPrefix(base, "LPT")
+	if len(base) < 4 || !strings.EqualFold(base[:3], "COM") && !strings.EqualFold(base[:3], "LPT") {
+		return false
 	}
-	return ok && (len(number) == 1 && number[0] >= '0' && number[0] <= '9' || number == "¹" || number == "²" || number == "³")
+	number := base[3:]
+	return len(number) == 1 && number[0] >= '0' && number[0] <= '9' || number == "¹" || number == "²" || number == "³"
 }
 
 // isPlainName reports the names that need nothing done: ASCII letters, digits and a few signs.

@@ -79,6 +79,10 @@ func (t *plainText) start(a atom.Atom, more bool) {
 		t.lineEnd()
 	case atom.Hr, atom.Tr, atom.Div, atom.Dt, atom.Dd:
 		t.freshLine()
+	case atom.Td, atom.Th:
+		if n := len(t.out); n > 0 && t.out[n-1] != '\n' {
+			t.out, t.blank = append(t.out, '\t'), false
+		}
 	case atom.Li:
 		t.freshLine()
 		t.out = append(t.out, "- "...)
@@ -101,10 +105,6 @@ func (t *plainText) start(a atom.Atom, more bool) {
 
 func (t *plainText) end(a atom.Atom) {
 	switch a {
-	case atom.Td, atom.Th:
-		if n := len(t.out); n > 0 && t.out[n-1] != '\n' && t.out[n-1] != '\t' {
-			t.out = append(t.out, '\t')
-		}
 	case atom.Tr, atom.Div, atom.Li, atom.Dt, atom.Dd:
 		t.freshLine()
 	case atom.Pre:

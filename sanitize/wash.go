@@ -35,7 +35,7 @@ func (w *Washer) Wash(source string) (HTML, Report, error) {
 	if len(source) > w.mail.MaxBytes {
 		return w.asText(source), Report{}, ErrTooLong
 	}
-	run := &washing{Washer: w, tokens: html.NewTokenizer(strings.NewReader(source))}
+	run := &washing{Washer: w, pre: -1, tokens: html.NewTokenizer(strings.NewReader(source))}
 	run.b.out = make([]byte, 0, len(source)+len(source)/8+64)
 	run.b.budget = len(source)/4 + 4096
 	if err := run.all(); err != nil {
