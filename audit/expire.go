@@ -25,7 +25,7 @@ const (
 )
 
 // Expire deletes the segments whose last event is older than its class keeps, and returns how many. Each is first given to
-// [Config.Archive]; then a signed record says that it may be gone; then it is unlinked. A crash in between is made good by
+// [Config.Archive], and must have been taken by every [Shipper]; then a signed record says that it may be gone; then it is unlinked. A crash in between is made good by
 // the next Open. Call it daily, or use [Log.Run].
 func (l *Log) Expire(ctx context.Context) (int, error) {
 	wall, err := l.trustedClock()
@@ -89,6 +89,10 @@ func (c *chain) expire(ctx context.Context, now time.Time) (int, error) {
 		e := expiry{class: c.class.Name, through: through, last: last, keep: c.class.Keep}
 		if !e.due(now.UnixNano()) || after != 0 && after != through+1 {
 			return count, nil
+		}
+		if ok, err := c.log.shipped(c.class.Name, through); !ok || err != nil {
+			c.log.alert(fmt.Errorf("audit: %s is due to be deleted and not shipped yet", name))
+			return count, err
 		}
 		if err = c.remove(ctx, name, e); err != nil {
 			return count, err

@@ -135,7 +135,6 @@ func parseDigest(s string) (d digest, err error) {
 //	state CLASS SEALED EXPIRED KEEP            so far (first record of a file): last number sealed, last deleted
 //	recovered CLASS AFTER BYTES                a torn tail of so many bytes after frame AFTER was cut off
 //	expire CLASS THROUGH LAST KEEP             frames up to THROUGH were deleted, none of them later than LAST
-//	forget THROUGH HASH                        records up to THROUGH, whose hash is HASH, were deleted
 //	successor KEY                              the next record is signed with KEY
 //	close                                      the log was closed in order
 const (
@@ -145,7 +144,6 @@ const (
 	factState     = "state"
 	factRecovered = "recovered"
 	factExpire    = "expire"
-	factForget    = "forget"
 	factSuccessor = "successor"
 	factClose     = "close"
 )

@@ -104,8 +104,6 @@ type verifier struct {
 	trust   Trust
 	report  Report
 	classes map[string]*runs
-	forgot  uint64 // records up to here were deleted by a signed record
-	forgotH digest
 	first   record // first record that is there
 }
 
@@ -229,16 +227,14 @@ func (v *verifier) checkEnds(witnessed bool) error {
 	switch {
 	case v.report.Records == 0:
 		return broken(ledgerDir, 1, "the ledger has no record")
-	case v.first.number > 1 && (v.forgot != v.first.number-1 || v.forgotH != v.first.previous):
-		return broken(ledgerDir, 1, "records before %d are missing and no record says that they may", v.first.number)
-	case v.first.number == 1 && v.first.previous != digest{}:
+	case v.first.number > 1:
+		return broken(ledgerDir, 1, "records before %d are missing", v.first.number)
+	case v.first.previous != digest{}:
 		return broken(ledgerDir, 1, "the first record follows one that is not there")
 	case w == Witness{} || witnessed && w.Log == v.report.Log:
 		return nil
 	case w.Log != v.report.Log:
 		return broken(ledgerDir, v.first.number, "this is not the log of the witness")
-	case w.Record < v.first.number:
-		return nil // forgotten by right; a newer witness says more
 	case w.Record > v.report.Witness.Record:
 		return broken(ledgerDir, v.report.Witness.Record+1, "the log was cut back: the witness names record %d", w.Record)
 	}
@@ -268,16 +264,6 @@ func (v *verifier) note(fact string, r *record, key *int) error {
 		c := v.class(e.class)
 		c.expiries = append(c.expiries, e)
 		c.through = max(c.through, e.through)
-	case factForget:
-		w := strings.Split(fact, " ")
-		if len(w) != 3 {
-			return broken(ledgerDir, r.number, "the record cannot be read")
-		}
-		hash, err := parseDigest(w[2])
-		if _, bad := fmt.Sscanf(w[1], "%d", &v.forgot); err != nil || bad != nil {
-			return broken(ledgerDir, r.number, "the record cannot be read")
-		}
-		v.forgotH = hash
 	}
 	return nil
 }

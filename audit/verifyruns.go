@@ -78,9 +78,6 @@ func (v *verifier) checkFact(fact string, r *record, fileFirst uint64) error {
 			return unreadable
 		}
 		c := v.class(name)
-		if v.first.number > 1 && r.number == v.first.number {
-			c.next, c.keep = s.sealed+1, s.keep // the records that told so were forgotten
-		}
 		if c.next != s.sealed+1 {
 			return broken(name, min(c.next, s.sealed+1), "record %d tells another number of signed frames", r.number)
 		}
