@@ -27,7 +27,7 @@ func (v *Vault) Erase(ctx context.Context, subject string) (Receipt, error) {
 		return Receipt{}, err
 	}
 	at := time.Now().UTC().Truncate(time.Microsecond)
-	mark, err := call(ctx, v.timeout, func(ctx context.Context) (SubjectKey, error) { return v.store.Erase(ctx, subject, at) })
+	mark, err := call(ctx, v, func(ctx context.Context) (SubjectKey, error) { return v.store.Erase(ctx, subject, at) })
 	v.cached().erase(subject) // after the store, and also when it failed: perhaps it erased and could not say so
 	if err != nil {
 		return Receipt{}, unavailable(err)

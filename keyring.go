@@ -9,6 +9,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"strings"
 )
 
 var (
@@ -182,6 +183,24 @@ func (k *Keyring) IDs() []string {
 		ids[i] = key.id
 	}
 	return ids
+}
+
+// Describe returns the keys and what is done with them, one line each, for a golden file or an inventory of
+// cryptography. It tells no secret.
+func (k *Keyring) Describe() string {
+	var b strings.Builder
+	for i, id := range k.IDs() {
+		state := "verifies and opens"
+		if i == 0 {
+			state = "current"
+		}
+		fmt.Fprintf(&b, "key      %s (256 bits, %s)\n", id, state)
+	}
+	b.WriteString("subkeys  HKDF-SHA-256, one for each operation and purpose\n" +
+		"MAC      HMAC-SHA-256, 256 bits\n" +
+		"Seal     AES-256-GCM, random 96-bit nonce, format 1\n" +
+		"Signer   Ed25519\n")
+	return b.String()
 }
 
 // String names the keys and shows none of their bytes.

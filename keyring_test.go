@@ -175,6 +175,16 @@ func TestKeyringRotation(t *testing.T) {
 	require.ErrorIs(t, err, skans.ErrTampered)
 }
 
+func TestKeyringDescribe(t *testing.T) {
+	require.Equal(t, `key      2026b (256 bits, current)
+key      2026a (256 bits, verifies and opens)
+subkeys  HKDF-SHA-256, one for each operation and purpose
+MAC      HMAC-SHA-256, 256 bits
+Seal     AES-256-GCM, random 96-bit nonce, format 1
+Signer   Ed25519
+`, newKeyring(t, skans.GenerateKey("2026b"), skans.GenerateKey("2026a")).Describe())
+}
+
 func TestMACsStopWhenAsked(t *testing.T) {
 	n := 0
 	for range newKeyring(t, skans.GenerateKey("a"), skans.GenerateKey("b")).MACs("p") {

@@ -48,7 +48,7 @@ func (v *Vault) Rewrap(ctx context.Context) error {
 
 func (v *Vault) everyKey(ctx context.Context, visit func(SubjectKey) error) error {
 	for after := ""; ; {
-		page, err := call(ctx, v.timeout, func(ctx context.Context) ([]SubjectKey, error) { return v.store.List(ctx, after, rewrapPage) })
+		page, err := call(ctx, v, func(ctx context.Context) ([]SubjectKey, error) { return v.store.List(ctx, after, rewrapPage) })
 		if err != nil {
 			return unavailable(err)
 		}
@@ -81,7 +81,7 @@ func (v *Vault) rewrap(ctx context.Context, stored SubjectKey) (changed bool, er
 		return false, err
 	}
 	// A false means that it was erased or rewrapped by another process since it was listed.
-	changed, err = call(ctx, v.timeout, func(ctx context.Context) (bool, error) {
+	changed, err = call(ctx, v, func(ctx context.Context) (bool, error) {
 		return v.store.Replace(ctx, stored.Subject, stored.Wrapped, wrapped)
 	})
 	if err != nil {

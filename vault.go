@@ -52,6 +52,7 @@ type Vault struct {
 	store   KeyStore
 	cached  func() *keyCache // hidden from dumpers, as in Secret
 	timeout time.Duration
+	calls   chan struct{}
 	record  func(context.Context, string, ...slog.Attr) error
 }
 
@@ -81,6 +82,7 @@ func NewVault(c VaultConfig) (*Vault, error) {
 		keys: c.Keys, kms: c.KMS, store: c.Store, record: c.Audit,
 		cached:  func() *keyCache { return cache },
 		timeout: orDefault(c.Timeout, 5*time.Second),
+		calls:   make(chan struct{}, maxCalls),
 	}, nil
 }
 

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 )
 
 // The events of a [Vault]; the package document lists their attributes.
@@ -62,7 +61,7 @@ func (v *Vault) key(ctx context.Context, subject string, create bool) (*dataKey,
 }
 
 func (v *Vault) load(ctx context.Context, subject string, create bool) (*dataKey, string, error) {
-	stored, err := call(ctx, v.timeout, func(ctx context.Context) (SubjectKey, error) { return v.store.Load(ctx, subject) })
+	stored, err := call(ctx, v, func(ctx context.Context) (SubjectKey, error) { return v.store.Load(ctx, subject) })
 	switch {
 	case err == nil:
 		key, _, err := v.unwrap(ctx, stored, subject)
@@ -79,7 +78,7 @@ func (v *Vault) load(ctx context.Context, subject string, create bool) (*dataKey
 	if err != nil {
 		return nil, "", err
 	}
-	stored, err = call(ctx, v.timeout, func(ctx context.Context) (SubjectKey, error) {
+	stored, err = call(ctx, v, func(ctx context.Context) (SubjectKey, error) {
 		return v.store.Create(ctx, SubjectKey{Subject: subject, ID: key.idText(), Wrapped: wrapped})
 	})
 	if err != nil {
@@ -103,7 +102,7 @@ func (v *Vault) wrap(ctx context.Context, root []byte, subject string) ([]byte, 
 	if v.kms == nil {
 		return append([]byte{wrappedByKeys}, v.keys.Seal(root, wrapPurpose, subject)...), nil
 	}
-	wrapped, err := call(ctx, v.timeout, func(ctx context.Context) ([]byte, error) { return v.kms.Wrap(ctx, root) })
+	wrapped, err := call(ctx, v, func(ctx context.Context) ([]byte, error) { return v.kms.Wrap(ctx, root) })
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -121,7 +120,7 @@ func (v *Vault) unwrap(ctx context.Context, stored SubjectKey, subject string) (
 	case by == wrappedByKeys:
 		root, err = v.keys.Open(wrapped, wrapPurpose, subject)
 	case by == wrappedByKMS && v.kms != nil:
-		root, err = call(ctx, v.timeout, func(ctx context.Context) ([]byte, error) { return v.kms.Unwrap(ctx, wrapped) })
+		root, err = call(ctx, v, func(ctx context.Context) ([]byte, error) { return v.kms.Unwrap(ctx, wrapped) })
 		if err != nil && !errors.Is(err, ErrTampered) && !errors.Is(err, ErrUnknownKey) {
 			err = unavailable(err)
 		}
@@ -143,16 +142,27 @@ func (v *Vault) unwrap(ctx context.Context, stored SubjectKey, subject string) (
 	return key, root, nil
 }
 
-// call runs f for no longer than timeout. A store that does not heed its context is left behind.
-func call[T any](ctx context.Context, timeout time.Duration, f func(context.Context) (T, error)) (T, error) {
+// maxCalls bounds how many calls of store and KMS are under way at once, also those that were left behind.
+const maxCalls = 256
+
+// call runs f for no longer than the timeout. A store that does not heed its context is left behind; if all do, the
+// next caller waits for a place as it would for an answer.
+func call[T any](ctx context.Context, v *Vault, f func(context.Context) (T, error)) (T, error) {
 	type result struct {
 		value T
 		err   error
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	var none T
+	ctx, cancel := context.WithTimeout(ctx, v.timeout)
 	defer cancel()
+	select {
+	case v.calls <- struct{}{}:
+	case <-ctx.Done():
+		return none, ctx.Err()
+	}
 	done := make(chan result, 1)
 	go func() {
+		defer func() { <-v.calls }()
 		value, err := f(ctx)
 		done <- result{value, err}
 	}()
@@ -160,7 +170,6 @@ func call[T any](ctx context.Context, timeout time.Duration, f func(context.Cont
 	case r := <-done:
 		return r.value, r.err
 	case <-ctx.Done():
-		var none T
 		return none, ctx.Err()
 	}
 }

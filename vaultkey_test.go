@@ -165,6 +165,28 @@ func TestVaultHang(t *testing.T) {
 			close(release)
 		})
 	})
+	t.Run("calls that were left behind are bounded", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			release := make(chan struct{})
+			store := newSpy(skans.NewMemoryKeyStore())
+			store.before = func(string) error { <-release; return nil }
+			v := newVault(t, skans.VaultConfig{Store: store})
+			var group sync.WaitGroup
+			for range 1000 {
+				group.Go(func() {
+					if _, err := v.Seal(context.Background(), body, nil); !errors.Is(err, skans.ErrKeyUnavailable) {
+						t.Error(err)
+					}
+				})
+			}
+			group.Wait()
+			require.LessOrEqual(t, store.total(), 256)
+			close(release)
+			synctest.Wait()
+			store.before = nil
+			opens(t, v, "anna", seal(t, v, "anna", "plain"), "plain")
+		})
+	})
 	t.Run("caller that goes away", func(t *testing.T) {
 		store := newSpy(skans.NewMemoryKeyStore())
 		ctx, cancel := context.WithCancel(t.Context())
