@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -162,18 +163,23 @@ func TestBrokenConditions(t *testing.T) {
 // TestAHangingConditionHoldsNothing: a condition that ignores its context is given up, and after many of them it is not called any more.
 func TestAHangingConditionHoldsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		calls, never := 0, make(chan struct{})
+		var calls atomic.Int64
+		never := make(chan struct{})
 		g := decider(t, plainRoles(), authz.Allow(reader).Require(authz.Named("hangs")), func(c *authz.Config) {
 			c.Timeout = time.Second
 			c.Conditions = map[string]func(context.Context, authz.Subject, authz.Object) (bool, error){
-				"hangs": func(context.Context, authz.Subject, authz.Object) (bool, error) { calls++; <-never; return true, nil },
+				"hangs": func(context.Context, authz.Subject, authz.Object) (bool, error) {
+					calls.Add(1)
+					<-never
+					return true, nil
+				},
 			}
 		})
 		start := time.Now()
 		for range 5000 {
 			require.Equal(t, authz.Unmet, g.Decide(context.Background(), person("a", "", reader), act, authz.Object{}).Reason)
 		}
-		require.Equal(t, 4096, calls)
+		require.EqualValues(t, 4096, calls.Load())
 		require.Equal(t, 4096*time.Second, time.Since(start), "a second each, and nothing once too many hang")
 		close(never)
 		synctest.Wait()
