@@ -108,7 +108,7 @@ var loads = map[string]bool{
 
 func words(list ...string) func([]byte, string) ([]byte, bool) {
 	return func(dst []byte, value string) ([]byte, bool) {
-		value = strings.TrimSpace(value)
+		value = strings.Trim(value, blanks)
 		for _, w := range list {
 			if strings.EqualFold(w, value) {
 				return append(dst, w...), true
@@ -125,7 +125,7 @@ func empty(dst []byte, _ string) ([]byte, bool) { return dst, true }
 
 // number takes what HTML 4 calls a length: up to four digits, with or without a fraction, "%" or "px".
 func number(dst []byte, value string) ([]byte, bool) {
-	value = strings.TrimSpace(value)
+	value = strings.Trim(value, blanks)
 	digits, rest := leadingDigits(value)
 	if digits == "" || len(digits) > 4 {
 		return dst, false
@@ -133,7 +133,7 @@ func number(dst []byte, value string) ([]byte, bool) {
 	if after, ok := strings.CutPrefix(rest, "."); ok {
 		_, rest = leadingDigits(after)
 	}
-	switch strings.TrimSpace(rest) {
+	switch strings.Trim(rest, blanks) {
 	case "", "px", "PX", "Px":
 		return append(dst, digits...), true
 	case "%":
@@ -144,7 +144,7 @@ func number(dst []byte, value string) ([]byte, bool) {
 
 // span is bounded to 1000, as the HTML standard bounds colspan (4.9.11).
 func span(dst []byte, value string) ([]byte, bool) {
-	digits, rest := leadingDigits(strings.TrimSpace(value))
+	digits, rest := leadingDigits(strings.Trim(value, blanks))
 	if digits == "" || len(digits) > 3 || rest != "" {
 		return dst, false
 	}
@@ -153,7 +153,7 @@ func span(dst []byte, value string) ([]byte, bool) {
 
 // fontSize takes up to four digits with a sign: <font size="+1">, <ol start="-3">.
 func fontSize(dst []byte, value string) ([]byte, bool) {
-	value = strings.TrimSpace(value)
+	value = strings.Trim(value, blanks)
 	sign := value
 	if value != "" && (value[0] == '+' || value[0] == '-') {
 		value = value[1:]
@@ -167,7 +167,7 @@ func fontSize(dst []byte, value string) ([]byte, bool) {
 }
 
 func listType(dst []byte, value string) ([]byte, bool) {
-	switch value = strings.TrimSpace(value); value {
+	switch value = strings.Trim(value, blanks); value {
 	case "1", "a", "A", "i", "I":
 		return append(dst, value...), true
 	}
@@ -176,7 +176,7 @@ func listType(dst []byte, value string) ([]byte, bool) {
 
 // language takes the letters, digits and hyphens of BCP 47.
 func language(dst []byte, value string) ([]byte, bool) {
-	value = strings.TrimSpace(value)
+	value = strings.Trim(value, blanks)
 	if value == "" || len(value) > 35 {
 		return dst, false
 	}
@@ -190,7 +190,7 @@ func language(dst []byte, value string) ([]byte, bool) {
 
 // legacyColor takes the colours of HTML 4: a name, or three or six hexadecimal digits with or without '#'.
 func legacyColor(dst []byte, value string) ([]byte, bool) {
-	value = strings.TrimSpace(value)
+	value = strings.Trim(value, blanks)
 	if (len(value) == 6 || len(value) == 3) && isHex(value) {
 		return append(append(dst, '#'), value...), true
 	}

@@ -142,7 +142,7 @@ func (w *washing) write(key string, value []byte) {
 // id writes a prefixed name. A name that has the prefix keeps it as it is, so that washing twice changes nothing.
 func (w *washing) id(key, before, name string) bool {
 	prefix := w.mail.IDPrefix
-	name = strings.TrimSpace(name)
+	name = strings.Trim(name, blanks)
 	if prefix == "" || name == "" || len(name) > 128 {
 		return false
 	}
@@ -160,7 +160,7 @@ func (w *washing) id(key, before, name string) bool {
 
 // href writes the address of a link and what must stand with it.
 func (w *washing) href(value string) address {
-	if name, ok := strings.CutPrefix(strings.TrimSpace(value), "#"); ok {
+	if name, ok := strings.CutPrefix(strings.Trim(value, blanks), "#"); ok {
 		if !w.id("href", "#", name) {
 			w.report.Removed++
 			return address{}
@@ -190,7 +190,7 @@ func (w *washing) href(value string) address {
 
 // src writes the address of a picture, or counts it.
 func (w *washing) src(value string, blocked int) {
-	trimmed := strings.TrimSpace(value)
+	trimmed := strings.Trim(value, blanks)
 	scheme, rest, _ := strings.Cut(trimmed, ":")
 	switch strings.ToLower(scheme) {
 	case "cid":

@@ -80,9 +80,9 @@ scan:
 		rest = style[i+1:]
 	}
 	if colon < 0 {
-		return strings.TrimSpace(whole), "", rest
+		return strings.Trim(whole, blanks), "", rest
 	}
-	return strings.TrimSpace(whole[:colon]), strings.TrimSpace(whole[colon+1:]), rest
+	return strings.Trim(whole[:colon], blanks), strings.Trim(whole[colon+1:], blanks), rest
 }
 
 func (d *declarations) refuse(value string) {
@@ -106,6 +106,9 @@ func (d *declarations) countLoads(value string) (any bool) {
 		value = value[i+1:]
 	}
 }
+
+// blanks is the white space of CSS and HTML. That of Unicode is not white space to a browser.
+const blanks = " \t\r\n\f"
 
 const (
 	maxProperty = 32
@@ -144,8 +147,8 @@ func (d *declarations) declaration(dst []byte, name, value string) ([]byte, bool
 
 // cutImportant drops the flag: it would let a letter win over the page's own style sheet.
 func cutImportant(value string) string {
-	if i := strings.LastIndexByte(value, '!'); i >= 0 && strings.EqualFold(strings.TrimSpace(value[i+1:]), "important") {
-		return strings.TrimSpace(value[:i])
+	if i := strings.LastIndexByte(value, '!'); i >= 0 && strings.EqualFold(strings.Trim(value[i+1:], blanks), "important") {
+		return strings.Trim(value[:i], blanks)
 	}
 	return value
 }
