@@ -44,6 +44,9 @@ func (f *Flow) ChangePassword(r *http.Request, current, next skans.Secret) error
 func (f *Flow) SetPassword(r *http.Request, userID string, next skans.Secret) error {
 	v := f.visit(nil, r, PathActivation)
 	defer v.end()
+	if why := v.posted(); why != nil {
+		return v.deny(why)
+	}
 	if why := v.known(userID); why != nil {
 		return v.deny(why)
 	}
@@ -170,6 +173,9 @@ func (f *Flow) RemoveFactor(r *http.Request) error {
 func (f *Flow) ResetFactor(r *http.Request, userID string) error {
 	v := f.visit(nil, r, PathReset)
 	defer v.end()
+	if why := v.posted(); why != nil {
+		return v.deny(why)
+	}
 	if v.cfg.Factors == nil {
 		return v.deny(no("no-factors"))
 	}

@@ -320,3 +320,73 @@ func TestNewNamesWhatIsMissing(t *testing.T) {
 		require.ErrorContains(t, err, "Config."+name, name)
 	}
 }
+
+func TestALinkNeitherSignsInNorChanges(t *testing.T) {
+	h := newHall(t)
+	_, recovery := h.enrol(anna)
+	b := h.waiting()
+	in := h.in(recovery[0])
+	for name, step := range map[string]func(w http.ResponseWriter, r *http.Request) any{
+		"password": func(w http.ResponseWriter, r *http.Request) any {
+			return h.flow.Password(w, r, "anna", skans.NewSecret(h.password))
+		},
+		"activated": func(w http.ResponseWriter, r *http.Request) any {
+			return h.flow.Activated(w, r, anna, skans.NewSecret(h.password))
+		},
+		"factor":  func(w http.ResponseWriter, r *http.Request) any { return h.flow.Factor(w, r, recovery[1]) },
+		"confirm": func(w http.ResponseWriter, r *http.Request) any { return h.flow.Confirm(w, r, "123456") },
+		"step-up": func(w http.ResponseWriter, r *http.Request) any { return h.flow.StepUp(w, r, recovery[1]) },
+		"reauthenticate": func(w http.ResponseWriter, r *http.Request) any {
+			return h.flow.Reauthenticate(w, r, skans.NewSecret(h.password))
+		},
+		"change": func(_ http.ResponseWriter, r *http.Request) any {
+			return h.flow.ChangePassword(r, skans.NewSecret(h.password), skans.NewSecret("another password"))
+		},
+		"set": func(_ http.ResponseWriter, r *http.Request) any {
+			return h.flow.SetPassword(r, anna, skans.NewSecret("another"))
+		},
+		"enrol":  func(_ http.ResponseWriter, r *http.Request) any { _, err := h.flow.EnrollFactor(r); return err },
+		"renew":  func(_ http.ResponseWriter, r *http.Request) any { _, err := h.flow.RenewRecovery(r); return err },
+		"remove": func(_ http.ResponseWriter, r *http.Request) any { return h.flow.RemoveFactor(r) },
+		"reset":  func(_ http.ResponseWriter, r *http.Request) any { return h.flow.ResetFactor(r, anna) },
+	} {
+		for _, from := range []*browser{b, in} {
+			from.request(http.MethodGet, func(w http.ResponseWriter, r *http.Request) {
+				require.IsType(t, signin.Denied{}, step(w, r), name)
+			})
+			require.Contains(t, h.last(), "reason=method", name)
+		}
+	}
+	require.IsType(t, signin.Granted{}, b.factor(recovery[1]), "the login still waits, and nothing was used up")
+}
+
+func TestAnotherPathwayEndsWhatWaits(t *testing.T) {
+	h := newHall(t, func(c *signin.Config) {
+		users := c.Users
+		c.External = func(ctx context.Context, _ signin.Proof) (signin.User, error) { return users.ByID(ctx, cecil) }
+	})
+	_, recovery := h.enrol(anna)
+	b := h.waiting()
+	b.take(func(w http.ResponseWriter, r *http.Request) signin.Outcome {
+		return h.flow.External(w, r, signin.Proof{Issuer: "https://id.example", Subject: "1"})
+	})
+	require.Equal(t, cecil, b.user())
+	require.IsType(t, signin.Denied{}, b.factor(recovery[0]))
+	require.Contains(t, h.last(), "reason=no-pending")
+	require.Equal(t, cecil, b.user())
+}
+
+func TestATableThatHangsDenies(t *testing.T) {
+	h := newHall(t, func(c *signin.Config) { c.Users, c.Timeout = hanging{}, 20*time.Millisecond })
+	b := h.browser()
+	require.Equal(t, http.StatusServiceUnavailable, b.password("anna", h.password).(signin.Denied).Status)
+	require.Empty(t, b.user())
+}
+
+// hanging answers when ctx is over.
+type hanging struct{ signin.Users }
+
+func (hanging) ByName(ctx context.Context, _ string) (signin.User, error) {
+	<-ctx.Done()
+	return signin.User{}, ctx.Err()
+}

@@ -33,7 +33,7 @@
 // Trusted: the process, the keyring, Config.Users and Config.Allow, and for external proofs the host that verified them. Untrusted: the request, every name,
 // password, code and cookie.
 //
-// Promised: only a [Granted] that came from a Flow, in the same request, signs in, once. An unknown name and an account that is disabled,
+// Promised: a GET signs nobody in and changes nothing, except that an external proof may come by one. Only a [Granted] that came from a Flow, in the same request, signs in, once. An unknown name and an account that is disabled,
 // external or without a password cost one full hash and give the same answer as a wrong password, but for the random reference id. A login that waits for the second
 // factor belongs to the browser that began it, lives 5 minutes, has 5 tries, ends when the password changes, and works
 // once, from however many tabs. Every path ends in one audit event; a name that is nobody's is in it as a keyed digest only. An error
@@ -59,7 +59,7 @@
 //	signin.factor_removed    the factor was taken off (recorded just before)
 //	signin.recovery_renewed  the recovery codes were replaced (recorded just before)
 //
-// The reasons of signin.denied: unknown, wrong, disabled, external, no-password, hash, throttled, rule, proof, no-external, no-pending, order, spent, expired, changed,
+// The reasons of signin.denied: unknown, wrong, method, disabled, external, no-password, hash, throttled, rule, proof, no-external, no-pending, order, spent, expired, changed,
 // factor-wrong, factor-replayed, factor-throttled, factor-gone, enrolled-meanwhile, enrolment-gone, enrolment-superseded, anonymous, no-factors, stale, required,
 // unusable; and with status 503: busy, users, throttle, captcha, password, factors, pending, session, sessions, audit.
 package signin

@@ -86,6 +86,9 @@ func (f *Flow) Resume(w http.ResponseWriter, r *http.Request) Outcome {
 // second opens the second step and counts a try. Steps cannot be swapped: an account that has an app by now neither gets another one
 // by the password alone, nor a way around it by a code that was sent.
 func (v *visit) second(enrolment bool) (p pendingLogin, left int, why *refused) {
+	if why = v.posted(); why != nil {
+		return p, 0, why
+	}
 	p, why = v.resume()
 	if why != nil {
 		return p, 0, why
@@ -136,9 +139,6 @@ func (v *visit) check(code string) (session.Method, error) {
 func (v *visit) finish(p pendingLogin, method session.Method, recovery []string) Outcome {
 	if why := v.use(p); why != nil {
 		return v.stop(p, why)
-	}
-	if err := pendingKey.Delete(v.s); err != nil {
-		return v.deny(broken("session"))
 	}
 	out := v.grant(p.attempt(), append(p.Methods, method)...)
 	out.grant.recovery = recovery

@@ -84,6 +84,13 @@ func (v *visit) login(g *grant) error {
 	if err := v.record(EventGranted, methodsAttr(g.methods), slog.Bool("new_device", isNew)); err != nil {
 		return err
 	}
+	// What waited in this browser is over, also where another pathway was taken in the end.
+	if _, waits, _ := pendingKey.Get(v.s); waits {
+		if err := pendingKey.Delete(v.s); err != nil {
+			v.deny(broken("session")) // for the log
+			return err
+		}
+	}
 	if err := v.s.Login(v.r.Context(), v.user.ID, g.methods...); err != nil {
 		v.deny(broken("session")) // for the log
 		return err

@@ -210,8 +210,10 @@ func (h *hall) browser() *browser {
 }
 
 // post runs step as the handler of a POST from this browser.
-func (b *browser) post(step http.HandlerFunc) {
-	r := httptest.NewRequest(http.MethodPost, origin+"/", nil)
+func (b *browser) post(step http.HandlerFunc) { b.request(http.MethodPost, step) }
+
+func (b *browser) request(method string, step http.HandlerFunc) {
+	r := httptest.NewRequest(method, origin+"/", nil)
 	r.RemoteAddr = b.addr
 	r.Header.Set("Origin", origin)
 	r.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")

@@ -20,6 +20,9 @@ func (f *Flow) Password(w http.ResponseWriter, r *http.Request, name string, pw 
 	v := f.visit(w, r, PathPassword)
 	defer v.end()
 	v.tried(name)
+	if why := v.posted(); why != nil {
+		return v.deny(why)
+	}
 	if why := v.find(name); why != nil {
 		return v.deny(why)
 	}
@@ -36,6 +39,9 @@ func (f *Flow) Password(w http.ResponseWriter, r *http.Request, name string, pw 
 func (f *Flow) Activated(w http.ResponseWriter, r *http.Request, userID string, pw skans.Secret, solution ...string) Outcome {
 	v := f.visit(w, r, PathActivation)
 	defer v.end()
+	if why := v.posted(); why != nil {
+		return v.deny(why)
+	}
 	if why := v.known(userID); why != nil {
 		return v.deny(why)
 	}

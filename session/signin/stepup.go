@@ -57,6 +57,9 @@ func (v *visit) further(a throttle.Attempt, method session.Method) Granted {
 
 // signedIn loads the account of the session.
 func (v *visit) signedIn() *refused {
+	if why := v.posted(); why != nil {
+		return why
+	}
 	user, ok := v.s.User()
 	if !ok {
 		return no("anonymous")

@@ -117,6 +117,16 @@ func (v *visit) tried(name string) {
 	v.digest = hex.EncodeToString(v.cfg.Keys.MAC("signin.name", throttle.CanonicalName(name))[:16])
 }
 
+// posted refuses requests that browsers make without being asked to: a link must neither sign anybody in (ASVS 7.6.2) nor carry a
+// password in its address.
+func (v *visit) posted() *refused {
+	switch v.r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return no("method")
+	}
+	return nil
+}
+
 // known asks for the account again, because it may have been disabled or have got another password since.
 func (v *visit) known(id string) *refused {
 	u, err := v.cfg.Users.ByID(v.ctx, id)
