@@ -48,6 +48,9 @@ func (v *Vault) key(ctx context.Context, subject string, create bool) (*dataKey,
 	if key := v.cached().get(subject); key != nil {
 		return key, nil
 	}
+	if err := checkSubject(subject); err != nil {
+		return nil, err
+	}
 	seen := v.cached().seen() // before the store is asked: an erasure from here on keeps the key out of memory
 	key, outcome, err := v.load(ctx, subject, create)
 	if err != nil {
