@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/textproto"
 	"reflect"
@@ -140,6 +141,9 @@ func (c *core) settle(t reflect.Type) (errs []error) {
 		fail("Options.Messages is empty; nil means the four languages in the box")
 	}
 	c.messages = slices.Clone(c.messages)
+	for i := range c.messages {
+		c.messages[i].Text = maps.Clone(c.messages[i].Text)
+	}
 	return append(errs, c.settleFiles(t)...)
 }
 

@@ -35,7 +35,7 @@ func (f *field) describe(lines []string, parent string) []string {
 	case kindString, kindSecret, kindText:
 		parts = append(parts, fmt.Sprintf("class %s (%s)", f.class.name, f.class.about), fmt.Sprintf("%d to %d characters, at most %d bytes", f.min, f.max, f.maxBytes))
 	case kindFile:
-		parts = append(parts, strings.Join(f.choices, " or ")+", at most "+sizeText(f.fileSize))
+		parts = append(parts, f.files.Describe())
 	}
 	if f.ruleText != "" {
 		parts = append(parts, "rule "+f.ruleText)

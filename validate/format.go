@@ -134,7 +134,7 @@ func webAddress(s string, hosts []string) (string, string) {
 		return "", "format"
 	}
 	host, port := u.Hostname(), u.Port()
-	if strings.HasSuffix(u.Host, ":") || port != "" && (len(port) > 5 || port[0] == '0') {
+	if strings.HasSuffix(u.Host, ":") || port != "" && (len(port) > 5 || port[0] == '0' || number(port) > 65535) {
 		return "", "format"
 	}
 	if addr, err := netip.ParseAddr(host); err == nil {

@@ -75,11 +75,33 @@ func (in *intake) part(part *multipart.Part, buf *bytes.Buffer) stop {
 	return fine
 }
 
+// maxDisposition holds the longest names of fields and files.
+const maxDisposition = 4 << 10
+
+// starred finds parameters as filename*=, which RFC 7578, section 4.2, forbids in forms: one program would read them, another
+// the plain parameter beside them.
+func starred(line string) bool {
+	quoted := false
+	for i := 0; i < len(line); i++ {
+		switch line[i] {
+		case '"':
+			quoted = !quoted
+		case '\\':
+			i++
+		case '*':
+			if !quoted {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // disposition reads a part's name and file name. A part has one Content-Disposition, form-data, and no transfer encoding
 // but the trivial ones (RFC 7578, sections 4.2 and 4.7).
 func disposition(part *multipart.Part) (name, filename string, isFile, ok bool) {
 	lines := part.Header["Content-Disposition"]
-	if len(lines) != 1 {
+	if len(lines) != 1 || len(lines[0]) > maxDisposition || starred(lines[0]) {
 		return "", "", false, false
 	}
 	kind, params, err := mime.ParseMediaType(lines[0])

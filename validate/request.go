@@ -150,11 +150,14 @@ func (in *intake) contentType() (media, map[string]string, stop) {
 		return mediaJSON, params, fine
 	case name == "application/x-www-form-urlencoded" && c.body != bodyJSON:
 		return mediaURLEncoded, params, fine
-	case name == "multipart/form-data" && c.body != bodyJSON && params["boundary"] != "":
+	case name == "multipart/form-data" && c.body != bodyJSON && params["boundary"] != "" && len(params["boundary"]) <= maxBoundary:
 		return mediaMultipart, params, fine
 	}
 	return mediaNone, nil, refused
 }
+
+// maxBoundary is the limit of RFC 2046, section 5.1.1.
+const maxBoundary = 70
 
 var errBody = errors.New("validate: a body came with a method that has none")
 

@@ -24,7 +24,7 @@
 //
 // Promised: a refused file leaves nothing on the disk; a type is accepted only with its extension, its first bytes and its
 // structure; the client's name is cleaned data and never part of a path; no file is executable; an image is decoded only when its header claims
-// few enough pixels, and decoders run for two files of a field at a time; an archive is refused when it unpacks to more than
+// few enough pixels, and at most four files of the process are decoded or unpacked at a time; an archive is refused when it unpacks to more than
 // 200 times its size (beyond 4 MiB), to too many bytes or entries, is nested more than once, has links, devices, encrypted
 // entries or names that leave the folder, or can be read in two ways. A scanner that errs or panics refuses the file.
 //

@@ -72,24 +72,13 @@ func (f *format) begins(head []byte) bool {
 
 // examine runs the type's check and the scanner over a file that is whole on the disk, and returns its final size.
 func (r *Receiver) examine(ctx context.Context, root *os.Root, part string, f *format) (int64, error) {
-	if f.heavy {
-		select {
-		case r.slots <- struct{}{}:
-			defer func() { <-r.slots }()
-		case <-ctx.Done():
-			return 0, refused("storage", ctx.Err())
-		}
-	}
 	s := &subject{ctx: ctx, root: root, part: part, format: f}
 	if err := s.open(); err != nil {
 		return 0, err
 	}
 	defer func() { _ = s.file.Close() }()
-	if code, err := guarded("content", func() (string, error) { return f.check(r, s) }); code != "" {
-		return 0, refused(code, err)
-	}
-	if err := ctx.Err(); err != nil {
-		return 0, refused("storage", err)
+	if err := r.prove(ctx, s); err != nil {
+		return 0, err
 	}
 	if r.config.Scan == nil {
 		return s.size, nil
@@ -101,6 +90,28 @@ func (r *Receiver) examine(ctx context.Context, root *os.Root, part string, f *f
 		return 0, refused(code, err)
 	}
 	return s.size, nil
+}
+
+// slots bounds how many files of the whole process are decoded or unpacked at once, and so how much memory that takes.
+var slots = make(chan struct{}, 4)
+
+// prove runs the type's check.
+func (r *Receiver) prove(ctx context.Context, s *subject) error {
+	if s.format.heavy {
+		select {
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
+		case <-ctx.Done():
+			return refused("storage", ctx.Err())
+		}
+	}
+	if code, err := guarded("content", func() (string, error) { return s.format.check(r, s) }); code != "" {
+		return refused(code, err)
+	}
+	if err := ctx.Err(); err != nil {
+		return refused("storage", err)
+	}
+	return nil
 }
 
 func (s *subject) open() error {

@@ -45,7 +45,6 @@ type Config struct {
 type Receiver struct {
 	config Config
 	types  map[string]*format // by extension
-	slots  chan struct{}      // bounds how many files are decoded or unpacked at once
 
 	mu   sync.Mutex
 	root *os.Root
@@ -68,7 +67,6 @@ const (
 	defaultPixels   = 24_000_000
 	defaultUnpacked = 256 << 20
 	defaultEntries  = 2000
-	parallel        = 2 // images or archives of one field in memory at once
 )
 
 // New checks the configuration. It does not touch the disk.
@@ -88,7 +86,7 @@ func New(c Config) (*Receiver, error) {
 	c.MaxPixels = cmp.Or(c.MaxPixels, defaultPixels)
 	c.MaxUnpacked = cmp.Or(c.MaxUnpacked, defaultUnpacked)
 	c.MaxEntries = cmp.Or(c.MaxEntries, defaultEntries)
-	r := &Receiver{config: c, types: map[string]*format{}, slots: make(chan struct{}, parallel)}
+	r := &Receiver{config: c, types: map[string]*format{}}
 	r.config.Types = slices.Clone(c.Types)
 	for _, ext := range c.Types {
 		f := formats[ext]
@@ -101,6 +99,16 @@ func New(c Config) (*Receiver, error) {
 		r.types[ext] = f
 	}
 	return r, nil
+}
+
+// Describe returns what is accepted, as one line for a golden file.
+func (r *Receiver) Describe() string {
+	scanner := "no scanner"
+	if r.config.Scan != nil {
+		scanner = "scanner asked"
+	}
+	return fmt.Sprintf("%s, at most %d bytes, %d pixels, unpacked %d bytes in %d entries, %s", strings.Join(r.config.Types, " or "),
+		r.config.MaxBytes, r.config.MaxPixels, r.config.MaxUnpacked, r.config.MaxEntries, scanner)
 }
 
 // Receive reads one file from the client's body and returns it when it has passed every check: name, extension, size,

@@ -386,7 +386,6 @@ func TestPhotoKeepsItsOrientationWithoutExif(t *testing.T) {
 }
 
 func TestScannerSeesWhatIsKeptAndItsErrorRefuses(t *testing.T) {
-	const eicar = `X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR` + `-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*`
 	scan := func(_ context.Context, r io.Reader) error {
 		b, err := io.ReadAll(r)
 		if err != nil {
