@@ -62,17 +62,20 @@ func (s *Session) commit() error {
 	if s.m == nil || s.ended.Load() {
 		return nil
 	}
+	write := len(s.deltas) > 0 || s.filled
+	touch := s.live && !write && s.stale()
+	if !write && !touch && (s.live || !s.wanted) {
+		return nil
+	}
 	ctx, cancel := s.m.lastingContext(s.x.context.Context)
 	defer cancel()
 	switch {
-	case s.live && (len(s.deltas) > 0 || s.filled):
-		return s.settle(s.patch(ctx))
-	case s.live:
+	case touch:
 		return s.settle(s.touch(ctx))
-	case s.wanted || len(s.deltas) > 0:
-		return s.create(ctx)
+	case s.live:
+		return s.settle(s.patch(ctx))
 	}
-	return nil
+	return s.create(ctx)
 }
 
 // settle turns the end of the session during the request into a quiet one: the answer goes out, nothing is stored.
@@ -143,16 +146,19 @@ func (s *Session) rebase(ctx context.Context) error {
 	return s.replay(b.values)
 }
 
-// touch notes the activity if what is noted is old enough.
-func (s *Session) touch(ctx context.Context) error {
+// stale reports whether this request is the one to note the activity, because what is noted is old enough.
+func (s *Session) stale() bool {
 	now, every := s.m.now(), s.m.touchAfter()
 	age := now.Sub(s.rec.Seen)
 	if s.x.passive || (age < every && age > -every) { // noted in the future: by a clock that was ahead; taken back
-		return nil
+		return false
 	}
-	if !s.m.inflight.claim(&s.x.entry, now.UnixMicro(), now.Add(-every).UnixMicro()) {
-		return nil
-	}
+	return s.m.inflight.claim(&s.x.entry, now.UnixMicro(), now.Add(-every).UnixMicro())
+}
+
+// touch notes the activity.
+func (s *Session) touch(ctx context.Context) error {
+	now := s.m.now()
 	return storeError(s.m.store.Touch(ctx, s.rec.ID, s.rec.Generation, now, s.m.expires(now, s.rec.Deadline), now))
 }
 

@@ -159,8 +159,9 @@ func (m *Manager) storeContext(ctx context.Context) (context.Context, context.Ca
 
 // lastingContext bounds a call that goes on when the client hangs up.
 func (m *Manager) lastingContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx = context.WithoutCancel(ctx)
 	if m.local {
 		return ctx, func() {}
 	}
-	return context.WithTimeout(context.WithoutCancel(ctx), m.cfg.Timeout)
+	return context.WithTimeout(ctx, m.cfg.Timeout)
 }
