@@ -191,5 +191,8 @@ func label(u User) string {
 	if len(name) > most {
 		name = strings.TrimSpace(strings.ToValidUTF8(name[:most], ""))
 	}
+	if name == "" {
+		return "account"
+	}
 	return name
 }
