@@ -309,3 +309,24 @@ func TestTargetsWithoutAPath(t *testing.T) {
 		require.Zero(t, s.reached)
 	}
 }
+
+// What a stranger writes into the log has a bound, and what he should not have sent in clear is not kept there.
+func TestEventsHoldLittle(t *testing.T) {
+	s := newSite(t, transport.Config{})
+	s.serve(request("POST", "http://mail.example/?token=topsecret", "User-Agent", strings.Repeat("a", 60000),
+		"Cookie", "s=topsecret", "Authorization", "Bearer topsecret", "X-Forwarded-For", "topsecret"))
+	s.serve(request("GET", "http://mail.example/?token=topsecret", "Accept", page, "Cookie", "s=topsecret"))
+	r := request("GET", "https://topsecret.example/")
+	r.RemoteAddr = "@"
+	s.serve(r)
+	require.Len(t, s.journal.events, 3)
+	for _, e := range s.journal.events {
+		total := 0
+		for key, value := range e.attrs {
+			require.NotContains(t, value, "topsecret", key)
+			total += len(value)
+		}
+		require.Less(t, total, 1000)
+	}
+	require.Empty(t, s.journal.events[2].attrs["addr"])
+}

@@ -104,6 +104,15 @@ func (w *pacedWriter) Write(p []byte) (int, error) {
 	}
 }
 
+// WriteHeader sends 103 Early Hints and the like at once; any other status waits for the first byte.
+func (w *pacedWriter) WriteHeader(status int) {
+	if status < http.StatusOK {
+		w.expect()
+		defer w.relax()
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
 // Flush implements http.Flusher for handlers that ask for it by type.
 func (w *pacedWriter) Flush() { _ = w.FlushError() }
 

@@ -121,6 +121,70 @@ func TestSlowBodies(t *testing.T) {
 	}
 }
 
+func TestSlowBodyOverHTTP2(t *testing.T) {
+	served(t, func(_ http.ResponseWriter, r *http.Request) error {
+		_, err := io.Copy(io.Discard, r.Body)
+		return err
+	}, func(t *testing.T, p *pipes, result <-chan error) {
+		client := &http.Client{Transport: &http.Transport{
+			ForceAttemptHTTP2: true,
+			DialTLSContext:    func(context.Context, string, string) (net.Conn, error) { return p.dial("h2"), nil },
+		}}
+		defer client.CloseIdleConnections()
+		body := make(drip)
+		defer close(body)
+		began := time.Now()
+		r, err := http.NewRequestWithContext(t.Context(), "POST", "https://mail.example/", body)
+		require.NoError(t, err)
+		if res, err := client.Do(r); err == nil {
+			require.NoError(t, res.Body.Close())
+		}
+		require.ErrorIs(t, <-result, os.ErrDeadlineExceeded)
+		require.Less(t, time.Since(began), time.Minute)
+	})
+}
+
+// drip gives a byte every ten seconds, until it is closed.
+type drip chan struct{}
+
+func (d drip) Read(p []byte) (int, error) {
+	select {
+	case <-d:
+		return 0, io.EOF
+	case <-time.After(10 * time.Second):
+		p[0] = 'x'
+		return 1, nil
+	}
+}
+
+func TestEarlyHints(t *testing.T) {
+	served(t, func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header().Set("Link", "</style.css>; rel=preload; as=style")
+		w.WriteHeader(http.StatusEarlyHints)
+		time.Sleep(time.Hour)
+		_, err := io.WriteString(w, "page")
+		return err
+	}, func(t *testing.T, p *pipes, _ <-chan error) {
+		conn := p.dial("http/1.1")
+		defer conn.Close()
+		_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: mail.example\r\n\r\n")
+		require.NoError(t, err)
+		reader := bufio.NewReader(conn)
+		line, err := reader.ReadString('\n')
+		require.NoError(t, err)
+		require.Equal(t, "HTTP/1.1 103 Early Hints\r\n", line)
+		for line != "\r\n" {
+			line, err = reader.ReadString('\n')
+			require.NoError(t, err)
+		}
+		res, err := http.ReadResponse(reader, nil)
+		require.NoError(t, err)
+		text, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		require.Equal(t, "page", string(text))
+	})
+}
+
 // A body that the handler does not read is not waited for either, whether the answer goes out after the handler or
 // during it: net/http reads on before it sends.
 func TestSlowBodyThatNobodyReads(t *testing.T) {
