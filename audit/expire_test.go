@@ -3,6 +3,7 @@ package audit_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -378,3 +379,40 @@ func TestWatch(t *testing.T) {
 type faulty struct{}
 
 func (faulty) Detect(string, []slog.Attr, time.Time) (audit.Alarm, bool) { panic("detector") }
+
+// TestThiefOfTheKeyCannotExpireEarly signs deletions that are not due with the live key. Verify holds them against the signed
+// times and the signed retention.
+func TestThiefOfTheKeyCannotExpireEarly(t *testing.T) {
+	last := newYear.UnixNano()
+	due := newYear.AddDate(0, 3, 0)
+	tests := map[string]struct {
+		at   time.Time
+		fact string
+		ok   bool
+	}{
+		"on time":                  {due, fmt.Sprintf("expire session 2 %d 3m", last), true},
+		"a nanosecond early":       {due.Add(-1), fmt.Sprintf("expire session 2 %d 3m", last), false},
+		"with another retention":   {due, fmt.Sprintf("expire session 2 %d 1m", last), false},
+		"claiming older events":    {due.Add(-1), fmt.Sprintf("expire session 2 %d 3m", last-1e9), false},
+		"more than was signed":     {due, fmt.Sprintf("expire session 3 %d 3m", last), false},
+		"a class kept for ever":    {due, fmt.Sprintf("expire admin 2 %d 3m", last), false},
+		"nonsense":                 {due, "expire session two", false},
+		"with no retention at all": {due, fmt.Sprintf("expire session 2 %d ever", last), false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			clock := &dial{wall: newYear}
+			log, _ := openFaulty(t, audit.Config{Dir: dir, Keys: newKeys(t)}, clock.read)
+			require.NoError(t, log.Record(t.Context(), "session.login"))
+			require.NoError(t, log.Record(t.Context(), "admin.x"))
+			require.NoError(t, log.Seal())
+			clock.move(tt.at.Sub(newYear), tt.at.Sub(newYear))
+			_ = audit.SealFacts(log, tt.fact)
+			_ = log.Close()
+			require.NoError(t, os.Remove(filepath.Join(dir, strings.Fields(tt.fact)[1], "00000000000000000001.seg")))
+			report := verify(t, dir, audit.Trust{Keys: log.PublicKeys()})
+			require.Equal(t, tt.ok, report.OK(), report.String())
+		})
+	}
+}
