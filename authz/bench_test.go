@@ -3,7 +3,6 @@ package authz_test
 import (
 	"context"
 	"fmt"
-	"html/template"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -130,18 +129,7 @@ func pageData() any {
 }
 
 func BenchmarkRender(b *testing.B) {
-	plain, err := authz.ParseFS(pageFiles, template.FuncMap{}, "*.html")
-	require.NoError(b, err)
-	set, err := plain.Clone()
-	require.NoError(b, err)
-	g, err := authz.New(authz.Policy{
-		Roles: map[authz.Role]authz.RoleDef{reader: {}},
-		Pages: map[authz.Page]authz.Rule{"list": authz.Allow(reader).Unrouted()},
-		Fragments: map[authz.Fragment]authz.Rule{
-			"head": authz.Inherit(), "foot": authz.Inherit(), "row": authz.Allow(reader),
-		},
-	}, authz.Config{Templates: set, Subject: func(*http.Request) (authz.Subject, error) { return person("anna", "", reader), nil }})
-	require.NoError(b, err)
+	g, plain := listGuard(b)
 	data, r := pageData(), httptest.NewRequest("GET", "/", nil)
 	b.Run("guarded", func(b *testing.B) {
 		b.ReportAllocs()

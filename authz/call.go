@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// maxRunning bounds the calls of one function of the host that run at a time, those among them that were given up and never return.
+// maxRunning bounds the calls of one function of the host that run at a time, those among them that were given up and
+// never return.
 const maxRunning = 4096
 
 var (

@@ -18,7 +18,6 @@ type snapshot struct {
 	tables map[Table]map[Op]*rule
 	menu   []*rule // in the order of the menu
 	sorted []*rule // all rules, for texts
-	policy Policy
 }
 
 // A rule is a compiled Rule.
@@ -60,7 +59,7 @@ func (c *compiler) compile(p Policy) (*snapshot, error) {
 	c.roles, c.lists, c.denies = r, map[string]*holders{}, map[*holders]roleSet{}
 	names := slices.Concat(keysOf(p.Pages), keysOf(p.Funcs), keysOf(p.Fragments))
 	errs := []error{checkNames("policy", names), checkNames("table", keysOf(p.Tables))}
-	s := &snapshot{judge: c.judge, roles: r, rules: make(map[string]*rule, len(names)), tables: map[Table]map[Op]*rule{}, policy: p}
+	s := &snapshot{judge: c.judge, roles: r, rules: make(map[string]*rule, len(names)), tables: map[Table]map[Op]*rule{}}
 	add := func(k kind, name string, from Rule) *rule {
 		ru, err := c.rule(k, name, from)
 		if err != nil {
@@ -99,7 +98,7 @@ func (c *compiler) compile(p Policy) (*snapshot, error) {
 	return s, nil
 }
 
-// finish puts rules and menu into their order and cuts the ties to the host's maps.
+// finish puts rules and menu into their order.
 func (s *snapshot) finish() {
 	slices.SortFunc(s.sorted, func(a, b *rule) int {
 		if a.kind != b.kind {
@@ -121,7 +120,6 @@ func (s *snapshot) finish() {
 		}
 		return strings.Compare(a.name, b.name)
 	})
-	s.policy = Policy{}
 }
 
 // rule checks one rule and compiles it.

@@ -160,7 +160,8 @@ func TestBrokenConditions(t *testing.T) {
 	}
 }
 
-// TestAHangingConditionHoldsNothing: a condition that ignores its context is given up, and after many of them it is not called any more.
+// TestAHangingConditionHoldsNothing: a condition that ignores its context is given up, and after many of them it is not
+// called any more.
 func TestAHangingConditionHoldsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64

@@ -9,16 +9,17 @@
 //
 // Declare names as constants, the policy in one file, and keep [Guard.Matrix] as a golden file beside it: a widened
 // right is then one line of a review. Register every route with [Guard.Handle]; static files are a page
-// ("GET /static/{file...}" under a [Public] rule). Render with [Guard.Render]; put what every page needs (a CSRF token, a CSP nonce) into Config.Helpers. Ask
-// [Guard.Check] about an object that only the handler knows. Under chi, echo or gin wrap handlers in [Guard.Protect] and set Config.PathValue; on net/http's own
-// mux it is not needed.
+// ("GET /static/{file...}" under a [Public] rule). Render with [Guard.Render]; put what every page needs (a CSRF token, a CSP
+// nonce) into Config.Helpers. Ask [Guard.Check] about an object that only the handler knows. Under chi, echo or gin
+// wrap handlers in [Guard.Protect] and set Config.PathValue; on net/http's own mux it is not needed.
 //
 // # How a decision falls
 //
 // Allowed is who is declared AND in a tenant where one is needed AND not denied AND (shows the key, or is signed in,
-// member of the backend and holder of a role, or tied to exactly this) AND meets every condition. Deny beats allow whatever the order.
-// A condition that errs, panics or is late is not met, and holds inside a deny. There is no superuser, no
-// switch that turns checking off, and no cache of decisions: a role taken away is gone with the next request, while one request sees one policy and one subject throughout.
+// member of the backend and holder of a role, or tied to exactly this) AND meets every condition. Deny beats allow
+// whatever the order. A condition that errs, panics or is late is not met, and holds inside a deny. There is no
+// superuser, no switch that turns checking off, and no cache of decisions: a role taken away is gone with the next
+// request, while one request sees one policy and one subject throughout.
 //
 // # Events
 //
@@ -34,13 +35,16 @@
 //
 // # Security model
 //
-// Trusted: the program, its policy, its templates, and what Config.Subject returns. Untrusted: every byte of a request, its
-// path, method, headers and keys; and the reliability of whatever Config.Subject, Conditions, Country and Spend ask.
+// Trusted: the program, its policy, its templates, and what Config.Subject returns. Untrusted: every byte of a request,
+// its path, method, headers and keys; and the reliability of whatever Config.Subject, Conditions, Country and Spend
+// ask.
 //
-// Promised: no registered handler runs unless its rule allows; whatever the mux would answer by itself (a redirect, a 405 with
-// a list of methods, OPTIONS *) is one uniform 404; a method in a header or form means nothing; another tenant's object
-// answers like a missing one if the handler answers missing ones with [Guard.NotFound]; a template yields no byte that its subject may not see; a failed reload changes nothing.
+// Promised: no registered handler runs unless its rule allows; whatever the mux would answer by itself (a redirect, a
+// 405 with a list of methods, OPTIONS *) is one uniform 404; a method in a header or form means nothing; another
+// tenant's object answers like a missing one if the handler answers missing ones with [Guard.NotFound]; a template
+// yields no byte that its subject may not see; a failed reload changes nothing.
 //
 // Not promised: that a handler which was let in touches only what it should (use [Guard.Check], and in the database
-// [Policy.PostgresSQL]); that a key's holder is the person it was sent to; that a decision still holds at the end of a long response.
+// [Policy.PostgresSQL]); that a key's holder is the person it was sent to; that a decision still holds at the end of a
+// long response.
 package authz

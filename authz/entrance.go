@@ -100,11 +100,12 @@ func (g *Guard) pin(r *http.Request) *request {
 func (st *request) subject() *answer {
 	st.once.Do(func() {
 		sub, err := call(st.http.Context(), st.guard.asker, func(ctx context.Context) (Subject, error) {
-			return st.guard.cfg.Subject(st.http.WithContext(ctx))
+			sub, err := st.guard.cfg.Subject(st.http.WithContext(ctx))
+			if !sub.Addr.IsValid() {
+				sub.Addr = st.guard.cfg.ClientAddr(st.http)
+			}
+			return sub, err
 		})
-		if err == nil && !sub.Addr.IsValid() {
-			sub.Addr = st.guard.cfg.ClientAddr(st.http)
-		}
 		st.asked.Store(&answer{sub, err})
 	})
 	return st.asked.Load()
@@ -150,7 +151,8 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.refuse(w, r, &Refusal{Status: http.StatusServiceUnavailable, Decision: Decision{Reason: Unavailable}, Name: rt.name})
 		return
 	}
-	if rt.kind == pageKind && r.Method != http.MethodGet && r.Method != http.MethodHead || rt.kind == funcKind && !unsafeMethod(r.Method) {
+	read := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if rt.kind == pageKind && !read || rt.kind == funcKind && !unsafeMethod(r.Method) {
 		g.NotFound(w, r)
 		return
 	}

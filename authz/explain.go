@@ -68,8 +68,9 @@ func (r *rule) steps(ctx context.Context, s *snapshot, sub *Subject, at *Object)
 	return steps
 }
 
-// May returns what the subject may do now, sorted: the name of each page, function, fragment and table operation, followed by " in " and the
-// tenant where the rule is decided in one, "*" for all of them. What needs an object or a key is not in it, save for ties, which end in " of " and the id.
+// May returns what the subject may do now, sorted: the name of each page, function, fragment and table operation,
+// followed by " in " and the tenant where the rule is decided in one, "*" for all of them. What needs an object or a
+// key is not in it, save for ties, which end in " of " and the id.
 func (g *Guard) May(subject Subject) []string {
 	s, ctx := g.snap.Load(), context.Background()
 	places := []Object{}
@@ -109,7 +110,8 @@ func place(name string, at Object) string {
 	return name
 }
 
-// Who returns the roles whose holders the name's rule can allow, sorted: those it lists, those that include them, less those it denies.
+// Who returns the roles whose holders the name's rule can allow, sorted: those it lists, those that include them, less
+// those it denies.
 func (g *Guard) Who(name Name) []Role {
 	s := g.snap.Load()
 	return s.who(s.find(spell(name)))

@@ -23,8 +23,9 @@ var (
 	ErrNotFirst = errors.New("authz: only the first holder of an administrating role is made without another")
 )
 
-// MayGrant returns nil if actor may give the role in the tenant (empty: everywhere) to the user with the given id: the actor is signed in, of the backend,
-// holds the role's GrantedBy there or everywhere, with its demands met, and is somebody else.
+// MayGrant returns nil if actor may give the role in the tenant (empty: everywhere) to the user with the given id: the
+// actor is signed in, of the backend, holds the role's GrantedBy there or everywhere, with its demands met, and is
+// somebody else.
 func (g *Guard) MayGrant(actor Subject, role Role, tenant, subjectID string) error {
 	if strings.EqualFold(strings.TrimSpace(actor.ID), strings.TrimSpace(subjectID)) {
 		return ErrSelfGrant
@@ -54,7 +55,8 @@ func (g *Guard) MayBootstrap(role Role, holders int) error {
 	return nil
 }
 
-// Granted decides as MayGrant does and records [EventGranted]. Call it within the transaction that stores the role, and commit only if it returns nil.
+// Granted decides as MayGrant does and records [EventGranted]. Call it within the transaction that stores the role, and
+// commit only if it returns nil.
 func (g *Guard) Granted(ctx context.Context, actor Subject, role Role, tenant, subjectID string) error {
 	return g.recordGrant(ctx, EventGranted, actor, role, tenant, subjectID, g.MayGrant(actor, role, tenant, subjectID))
 }

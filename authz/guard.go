@@ -33,8 +33,8 @@ type Config struct {
 
 	// Keys makes and checks the keys of PublicWithKey and OrKey. Required where a rule has one.
 	Keys *skans.Keyring
-	// Spend remembers keys of rules with Once: it returns true the first time it is called with this id, and false
-	// ever after, until the time given. It is one atomic step of a store (insert if absent). Required where a rule has Once.
+	// Spend remembers keys of rules with Once: it returns true the first time it is called with this id, and false ever
+	// after, until the time given. It is one atomic step of a store (insert if absent). Required where a rule has Once.
 	Spend func(ctx context.Context, id string, until time.Time) (bool, error)
 
 	// Conditions are what Named conditions ask.
@@ -78,8 +78,8 @@ type Guard struct {
 	wrong  []error
 }
 
-// New compiles the policy and returns the guard. Its errors name what is wrong with policy, configuration or templates and say what to do;
-// routes are checked by [Guard.Handler].
+// New compiles the policy and returns the guard. Its errors name what is wrong with policy, configuration or templates
+// and say what to do; routes are checked by [Guard.Handler].
 func New(policy Policy, cfg Config) (*Guard, error) {
 	if cfg.Subject == nil {
 		return nil, errors.New("authz: Config.Subject is missing: without it nobody could be told from anybody")
@@ -222,7 +222,8 @@ func (g *Guard) Reload(policy Policy) error {
 	ctx := context.Background()
 	if err != nil {
 		reason := err.Error()
-		return errors.Join(err, g.audit(ctx, EventReloaded, slog.String("outcome", "refused"), slog.String("reason", reason[:min(len(reason), 500)])))
+		reason = strings.ToValidUTF8(reason[:min(len(reason), 500)], "")
+		return errors.Join(err, g.audit(ctx, EventReloaded, slog.String("outcome", "refused"), slog.String("reason", reason)))
 	}
 	if err := g.audit(ctx, EventReloaded, slog.String("outcome", "loaded"), slog.Int64("rules", int64(len(s.sorted)))); err != nil {
 		return fmt.Errorf("authz: reload kept the old policy, since it could not be recorded: %w", err)

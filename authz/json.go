@@ -65,8 +65,8 @@ func (r Rule) MarshalJSON() ([]byte, error) {
 }
 
 // ParsePolicy reads a policy from JSON, as json.Marshal writes it, and nothing else: an unknown or repeated field, a
-// field in other case, null, a misspelt effect or condition, an empty list and anything after the end are errors. What the policy says is
-// checked by [New] and [Guard.Reload].
+// field in other case, null, a misspelt effect or condition, an empty list and anything after the end are errors. What
+// the policy says is checked by [New] and [Guard.Reload].
 func ParsePolicy(data []byte) (Policy, error) {
 	if !utf8.Valid(data) { // encoding/json would put U+FFFD in its place
 		return Policy{}, errors.New("authz: policy is not UTF-8")

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// KeyHeader is the request header that may carry a key; the other places are the path value and the query parameter "key".
+// KeyHeader is the request header that may carry a key; the other places are the path value and the query parameter
+// "key".
 const KeyHeader = "Capability-Key"
 
 const (
@@ -51,7 +52,8 @@ func (g *Guard) verify(key, name string, at Object) (expires time.Time, ok bool)
 // program on the way may have judged by the other one.
 func (st *request) key(r *rule, at Object) string {
 	found := ""
-	for _, key := range append(append(st.http.URL.Query()["key"], st.http.Header.Values(KeyHeader)...), st.guard.cfg.PathValue(st.http, "key")) {
+	shown := append(st.http.URL.Query()["key"], st.http.Header.Values(KeyHeader)...)
+	for _, key := range append(shown, st.guard.cfg.PathValue(st.http, "key")) {
 		if key != "" && found != "" && key != found {
 			return ""
 		}

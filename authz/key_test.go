@@ -104,7 +104,8 @@ func TestKeyOpensExactlyOneThing(t *testing.T) {
 	}
 }
 
-// TestNoSpellingOfAKeyTwice: base64 has bits that mean nothing at the end; only one spelling of them is a key, or Once would take two.
+// TestNoSpellingOfAKeyTwice: base64 has bits that mean nothing at the end; only one spelling of them is a key, or Once
+// would take two.
 func TestNoSpellingOfAKeyTwice(t *testing.T) {
 	h := keyHost(t, spendNothing)
 	good := h.Key(authz.Func("order.pay"), authz.Object{ID: "7"}, time.Now().Add(time.Hour))

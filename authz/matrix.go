@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// Matrix returns who may do what: one line for each route (or name without one) and role, sorted, with everything else that must hold. It is made for a
-// golden file in the host's repository, where a widened right is one more line. A rule that can never allow is "nobody".
+// Matrix returns who may do what: one line for each route (or name without one) and role, sorted, with everything else
+// that must hold. It is made for a golden file in the host's repository, where a widened right is one more line. A rule
+// that can never allow is "nobody".
 func (g *Guard) Matrix() string {
 	s := g.snap.Load()
 	lines := []string{}

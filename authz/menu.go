@@ -10,7 +10,8 @@ import (
 type Item struct {
 	Label string
 	Page  Page
-	// Path is where the page is, with the path values of the current request filled in; empty for a page under another router.
+	// Path is where the page is, with the path values of the current request filled in; empty for a page under another
+	// router.
 	Path string
 	// Current says that the request is for this path.
 	Current bool

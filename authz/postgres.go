@@ -24,18 +24,19 @@ type PostgresOptions struct {
 
 const maxPostgresName = 63 // longer ones are cut without an error, and two could become one (NAMEDATALEN - 1)
 
-// PostgresSQL returns what makes PostgreSQL (15 and later) hold the policy's Tables by itself, as text to be reviewed and applied by the tables' owner: a role
-// without login for each of the policy's, GRANTs to those whose holders a rule can allow, and row-level security, forced
-// on the owner too, that shows the rows of one tenant. Applying it again changes nothing; what the policy no longer
-// grants is taken back. In each transaction the application says who acts and where:
+// PostgresSQL returns what makes PostgreSQL (15 and later) hold the policy's Tables by itself, as text to be reviewed
+// and applied by the tables' owner: a role without login for each of the policy's, GRANTs to those whose holders a rule
+// can allow, and row-level security, forced on the owner too, that shows the rows of one tenant. Applying it again
+// changes nothing; what the policy no longer grants is taken back. In each transaction the application says who acts
+// and where:
 //
 //	SET LOCAL ROLE skans_editor; SELECT set_config('skans.tenant', $1, true);
 //
-// Without the role the login may nothing, and without the setting no row of a tenant's table is visible: a forgotten WHERE
-// or a query for the wrong table finds nothing. It does not hold against somebody who can run statements of
-// their own choice as that login, since those can choose role and tenant too. What Go alone can decide is
-// listed as comments: conditions, and deny for a person who also holds an allowed role. A superuser and a role with
-// BYPASSRLS see everything; the application must log in as neither (PostgreSQL manual, "Row Security Policies").
+// Without the role the login may nothing, and without the setting no row of a tenant's table is visible: a forgotten
+// WHERE or a query for the wrong table finds nothing. It does not hold against somebody who can run statements of their
+// own choice as that login, since those can choose role and tenant too. What Go alone can decide is listed as comments:
+// conditions, and deny for a person who also holds an allowed role. A superuser and a role with BYPASSRLS see
+// everything; the application must log in as neither (PostgreSQL manual, "Row Security Policies").
 func (p Policy) PostgresSQL(o PostgresOptions) (string, error) {
 	c := &compiler{conditions: func(_ string, list []Condition) error {
 		for _, c := range list {
@@ -128,7 +129,8 @@ func (pg *postgres) head() {
 	}
 	for _, name := range append(sortedRoles(pg.roles.names), anybody) {
 		literal := quoteLiteral(pg.Prefix + name)
-		pg.line("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = %s) THEN CREATE ROLE %s; END IF; END $$;", literal, pg.roleName(name))
+		pg.line("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = %s)"+
+			" THEN CREATE ROLE %s; END IF; END $$;", literal, pg.roleName(name))
 		pg.line("ALTER ROLE %s NOLOGIN NOINHERIT NOCREATEDB NOCREATEROLE;", pg.roleName(name))
 		pg.line("GRANT USAGE ON SCHEMA %s TO %s;", quoteIdent(pg.Schema), pg.roleName(name))
 		if pg.Login != "" {

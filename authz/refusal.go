@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode"
 
 	"github.com/skans-go/skans/internal/refusal"
 )
@@ -86,8 +87,8 @@ func (g *Guard) login(r *http.Request) string {
 }
 
 // LocalPath returns next if a redirect to it stays on this site, and "/" otherwise: for the address that a login page
-// got in its query parameter "next", which anybody can write into a link (CWE-601). A scheme, a host ("//evil", "/\evil"), control
-// characters and whatever else a browser may read as one are refused.
+// got in its query parameter "next", which anybody can write into a link (CWE-601). A scheme, a host ("//evil",
+// "/\evil"), control characters and whatever else a browser may read as one are refused.
 func LocalPath(next string) string {
 	if len(next) == 0 || len(next) > maxNext || next[0] != '/' || strings.HasPrefix(next, "//") || strings.ContainsRune(next, '\\') {
 		return "/"
@@ -110,7 +111,8 @@ func (g *Guard) NotFound(w http.ResponseWriter, r *http.Request) {
 	g.refuse(w, r, &Refusal{Status: http.StatusNotFound, Decision: Decision{Reason: Undeclared}})
 }
 
-// Refuse answers a request with the error of [Guard.Check], [Guard.CheckTable] or [Guard.Render]. Any other error answers 500.
+// Refuse answers a request with the error of [Guard.Check], [Guard.CheckTable] or [Guard.Render]. Any other error
+// answers 500.
 func (g *Guard) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	var e *Refusal
 	if !errors.As(err, &e) {
@@ -166,7 +168,12 @@ func loggable(u *url.URL) string {
 			segments[i] = "-"
 		}
 	}
-	return strings.Join(segments, "/")
+	return strings.Map(func(c rune) rune {
+		if !unicode.IsPrint(c) {
+			return '?'
+		}
+		return c
+	}, strings.Join(segments, "/"))
 }
 
 // answer shows a refusal. While the host's own page is made, a further refusal is shown plainly, so that a page that is
@@ -185,5 +192,6 @@ func (g *Guard) answer(w http.ResponseWriter, r *http.Request, e *Refusal) {
 		refusal.Page(w, e.Status, e.Ref)
 		return
 	}
+	defer st.refusing.Store(false)
 	g.cfg.Refuse(w, st.http, e)
 }

@@ -55,8 +55,8 @@ func TestLocalPath(t *testing.T) {
 	}
 }
 
-// FuzzLocalPath: whatever is taken stays on the origin under the rules of RFC 3986 and when, as browsers do, tabs and new lines are dropped and backslashes
-// are read as slashes (WHATWG URL, "basic URL parser").
+// FuzzLocalPath: whatever is taken stays on the origin under the rules of RFC 3986 and when, as browsers do, tabs and
+// new lines are dropped and backslashes are read as slashes (WHATWG URL, "basic URL parser").
 func FuzzLocalPath(f *testing.F) {
 	for _, seed := range []string{"/", "//evil", `/\evil`, "/\t/evil", "/a?b#c", "/%2f/evil", "https://evil", "/./../x"} {
 		f.Add(seed)
@@ -74,7 +74,8 @@ func FuzzLocalPath(f *testing.F) {
 	})
 }
 
-// TestRefusalToTheHost: a host's own page knows status, reason and reference, and an own page that is itself refused ends in the plain one.
+// TestRefusalToTheHost: a host's own page knows status, reason and reference, and an own page that is itself refused
+// ends in the plain one.
 func TestRefusalToTheHost(t *testing.T) {
 	var seen []*authz.Refusal
 	var h *host

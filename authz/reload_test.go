@@ -75,7 +75,8 @@ func TestChangingThePolicyAfterwardsChangesNothing(t *testing.T) {
 	require.Equal(t, "allow; reader; deny suspended", base.String())
 }
 
-// TestAThousandReloads: every decision is one of the two policies' answers, and both doors are never open together within a request.
+// TestAThousandReloads: every decision is one of the two policies' answers, and both doors are never open together
+// within a request.
 func TestAThousandReloads(t *testing.T) {
 	left, right := authz.Func("left"), authz.Func("right")
 	policies := [2]authz.Policy{}

@@ -15,7 +15,8 @@ const (
 	maxBuffer    = 1 << 20 // of a renderer that is kept
 )
 
-// templates is a pool of escaped clones. Each clone's functions know which request it renders; that is what html/template offers no other place for.
+// templates is a pool of escaped clones. Each clone's functions know which request it renders; that is what
+// html/template offers no other place for.
 type templates struct {
 	guard   *Guard
 	set     *template.Template // wrapped, never executed
@@ -113,7 +114,8 @@ func (rr *renderer) mayShow(name string) bool {
 	return p.may(name, at)
 }
 
-// may decides about a name within the page. A fragment without In is decided in the tenant and for the object of the page.
+// may decides about a name within the page. A fragment without In is decided in the tenant and for the object of the
+// page.
 func (p *frame) may(name string, at Object) bool {
 	r := p.snap.rules[name]
 	if r == nil {
@@ -187,8 +189,9 @@ func plainText(v any) (string, error) {
 }
 
 // Render writes a page with status 200: the template of the page's name, for the object that the request's path names.
-// The page's rule is decided first, whatever route the handler has; fragments that the subject may not see are left out. Nothing is written unless the
-// whole page could be rendered. It returns a [*Refusal] (already reported) or the template's error; pass either to [Guard.Refuse].
+// The page's rule is decided first, whatever route the handler has; fragments that the subject may not see are left
+// out. Nothing is written unless the whole page could be rendered. It returns a [*Refusal] (already reported) or the
+// template's error; pass either to [Guard.Refuse].
 func (g *Guard) Render(w http.ResponseWriter, r *http.Request, page Page, data any) error {
 	return g.RenderStatus(w, r, http.StatusOK, page, data)
 }

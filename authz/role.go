@@ -27,8 +27,8 @@ type roles struct {
 	reach []*reach
 }
 
-// reach says which other roles a holder of one has: freely, or under one of several sets of demanding roles. Every role on
-// the way that has a Require must have it met.
+// reach says which other roles a holder of one has: freely, or under one of several sets of demanding roles. Every role
+// on the way that has a Require must have it met.
 type reach struct {
 	free  roleSet
 	gated map[int][][]int
@@ -137,7 +137,8 @@ func (r *roles) inherit(got *reach, i, j int, demanding bool) error {
 			got.gated[target] = addWay(got.gated[target], way)
 		}
 		if len(got.gated[target]) > maxWays {
-			return fmt.Errorf("authz: role %q reaches %q by more than %d different demands; simplify Includes", r.names[i], r.names[target], maxWays)
+			return fmt.Errorf("authz: role %q reaches %q by more than %d different demands; simplify Includes",
+				r.names[i], r.names[target], maxWays)
 		}
 	}
 	return nil

@@ -21,10 +21,10 @@ type route struct {
 	next      http.Handler
 }
 
-// Handle registers a handler under a rule, with a pattern of [http.ServeMux]. The pattern has a method (GET for a page, POST, PUT, PATCH or DELETE for
-// a function) and no host. To match everything beneath a path end it in a wildcard such as {file...}; to match
-// exactly a path that ends in '/', in {$}. Several routes may have one name. What is wrong with a route is returned by
-// [Guard.Handler]; registering after that panics.
+// Handle registers a handler under a rule, with a pattern of [http.ServeMux]. The pattern has a method (GET for a page,
+// POST, PUT, PATCH or DELETE for a function) and no host. To match everything beneath a path end it in a wildcard such
+// as {file...}; to match exactly a path that ends in '/', in {$}. Several routes may have one name. What is wrong with
+// a route is returned by [Guard.Handler]; registering after that panics.
 func (g *Guard) Handle(pattern string, name Name, handler http.Handler) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -52,8 +52,8 @@ func (g *Guard) HandleFunc(pattern string, name Name, handler func(http.Response
 }
 
 // Protect returns the handler under the rule, for a route of another router (chi, echo, gin). It decides like a
-// registered route: a page by GET and HEAD only, a function by unsafe methods only. It refuses with 503 until [Guard.Handler] has found the policy complete. What In and Of name must come
-// out of Config.PathValue.
+// registered route: a page by GET and HEAD only, a function by unsafe methods only. It refuses with 503 until
+// [Guard.Handler] has found the policy complete. What In and Of name must come out of Config.PathValue.
 func (g *Guard) Protect(name Name, handler http.Handler) http.Handler {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -121,9 +121,9 @@ func unsafeMethod(method string) bool {
 }
 
 // Handler checks that policy, routes and templates match both ways, and returns the handler that serves the registered
-// routes and refuses everything else. A service that only uses [Guard.Protect] calls it too, for the check. The error lists every
-// route without a rule, rule without a route, template that is neither page nor fragment, and route that lacks
-// what its rule's In and Of name.
+// routes and refuses everything else. A service that only uses [Guard.Protect] calls it too, for the check. The error
+// lists every route without a rule, rule without a route, template that is neither page nor fragment, and route that
+// lacks what its rule's In and Of name.
 func (g *Guard) Handler() (http.Handler, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

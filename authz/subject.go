@@ -24,7 +24,8 @@ type Subject struct {
 	Addr netip.Addr
 }
 
-// A Grant is a role held in a tenant; with an empty tenant it is held everywhere.
+// A Grant is a role held in a tenant; with an empty tenant it is held everywhere. A host that reads grants from a
+// database makes sure that a missing value does not become the empty one.
 type Grant struct {
 	Tenant string
 	Role   Role

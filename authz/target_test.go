@@ -20,7 +20,8 @@ import (
 	"github.com/skans-go/skans/authz"
 )
 
-// targetHost has one page and one function that nobody but an admin may use, beside open ones, and wildcards of each kind.
+// targetHost has one page and one function that nobody but an admin may use, beside open ones, and wildcards of each
+// kind.
 func targetHost(t testing.TB) *host {
 	t.Helper()
 	p := authz.Policy{

@@ -44,10 +44,10 @@ func TemplateFuncs() template.FuncMap {
 	}
 }
 
-// ParseFS parses the files that match the patterns (see [fs.Glob]) into one set for Config.Templates. A file's own template is named by its path
-// without the extension ("mail/inbox" for mail/inbox.html), so that no directory hides another's; a file with nothing but
-// defines has none. Unlike html/template it refuses a template that is defined twice, since the last one
-// would silently win.
+// ParseFS parses the files that match the patterns (see [fs.Glob]) into one set for Config.Templates. A file's own
+// template is named by its path without the extension ("mail/inbox" for mail/inbox.html), so that no directory hides
+// another's; a file with nothing but defines has none. Unlike html/template it refuses a template that is defined
+// twice, since the last one would silently win.
 func ParseFS(fsys fs.FS, funcs template.FuncMap, patterns ...string) (*template.Template, error) {
 	for name := range funcs {
 		if _, ok := TemplateFuncs()[name]; ok {
@@ -104,16 +104,19 @@ type inspection struct {
 	defined  []string
 	includes map[string][]string // template -> templates
 	cans     map[string][]string // template -> names
+	empty    map[string]bool     // a file with nothing but defines leaves one
 	errs     []error
 }
 
-// inspect walks every template and puts the guard around its body: what the subject may not see yields no byte, wherever it is included.
+// inspect walks every template and puts the guard around its body: what the subject may not see yields no byte,
+// wherever it is included.
 func inspect(set *template.Template) (*inspection, error) {
-	in := &inspection{includes: map[string][]string{}, cans: map[string][]string{}}
+	in := &inspection{empty: map[string]bool{}, includes: map[string][]string{}, cans: map[string][]string{}}
 	for _, t := range set.Templates() {
-		if t.Tree == nil || t.Tree.Root == nil || t.Name() == "" && parse.IsEmptyTree(t.Tree.Root) {
+		if t.Tree == nil || t.Tree.Root == nil {
 			continue
 		}
+		in.empty[t.Name()] = parse.IsEmptyTree(t.Tree.Root)
 		in.defined = append(in.defined, t.Name())
 		in.walk(t, t.Tree.Root)
 		if err := wrap(t.Tree); err != nil {
@@ -202,8 +205,9 @@ func (in *inspection) command(t *template.Template, n *parse.CommandNode) {
 func (t *templates) check(s *snapshot) error {
 	var errs []error
 	for _, name := range t.found.defined {
-		if r := s.rules[name]; r == nil || r.kind == funcKind {
-			errs = append(errs, fmt.Errorf("authz: template %q is neither page nor fragment; declare it (a fragment that follows its page is Inherit)", clip(name)))
+		if r := s.rules[name]; (r == nil || r.kind == funcKind) && !t.found.empty[name] {
+			errs = append(errs, fmt.Errorf("authz: template %q is neither page nor fragment; declare it"+
+				" (a fragment that follows its page is Inherit)", clip(name)))
 		}
 		for _, used := range t.found.includes[name] {
 			if !t.has(used) {
