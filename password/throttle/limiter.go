@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/http"
 	"net/netip"
 	"time"
 
@@ -41,6 +42,8 @@ type Config struct {
 	// Quotas are the limits of [Limiter.Take] by purpose; the one under "" is for all others. Default: 10 in an hour.
 	Quotas map[string]Quota
 
+	// Refuse answers a request that [Limiter.Handler] refuses, with a [*Refusal]; nil means a plain page.
+	Refuse func(w http.ResponseWriter, r *http.Request, err error)
 	// Audit records the events; nil means that they are not recorded.
 	Audit func(ctx context.Context, event string, attrs ...slog.Attr) error
 }
@@ -108,7 +111,7 @@ func New(cfg Config) (*Limiter, error) {
 	return &Limiter{cfg: cfg, store: cfg.Store}, nil
 }
 
-func (l Limit) check() error {
+func (l *Limit) check() error {
 	switch {
 	case l.Free < 0 || l.Stop < 0 || l.Delay < 0:
 		return errors.New("a negative number")
@@ -149,7 +152,7 @@ type Decision struct {
 // Because counting comes first, parallel guesses cannot slip through between check and count. After a success call
 // [Limiter.Succeeded]; after a failure, a crash or a change of mind call nothing.
 //
-// An error means that the store or the audit log failed: the Decision denies; answer 503.
+// An error ([ErrStore], or what Audit returned) comes with a Decision that denies; answer 503.
 func (l *Limiter) Reserve(ctx context.Context, a Attempt) (Decision, error) {
 	p := l.path(a)
 	defer p.free()
@@ -158,7 +161,7 @@ func (l *Limiter) Reserve(ctx context.Context, a Attempt) (Decision, error) {
 	defer cancel()
 	taken, err := l.store.Take(callCtx, now, p.gates(a))
 	if err != nil {
-		return Decision{}, fmt.Errorf("throttle: store: %w", err)
+		return Decision{}, fmt.Errorf("%w: %w", ErrStore, err)
 	}
 	if taken {
 		return Decision{Allowed: true}, nil
@@ -173,7 +176,7 @@ func (l *Limiter) Check(ctx context.Context, a Attempt) (Decision, error) {
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
 	if err := l.store.Look(ctx, p.gates(a)); err != nil {
-		return Decision{}, fmt.Errorf("throttle: store: %w", err)
+		return Decision{}, fmt.Errorf("%w: %w", ErrStore, err)
 	}
 	d, _ := p.decide(time.Now().UnixNano())
 	return d, nil
@@ -201,7 +204,7 @@ func (l *Limiter) Succeeded(ctx context.Context, a Attempt) error {
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
 	if err := l.store.Refund(ctx, r); err != nil {
-		return fmt.Errorf("throttle: store: %w", err)
+		return fmt.Errorf("%w: %w", ErrStore, err)
 	}
 	return nil
 }
@@ -212,7 +215,7 @@ func (l *Limiter) Forgive(ctx context.Context, name string) error {
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
 	if err := l.store.Refund(ctx, Refund{Clear: []Key{l.nameKey(CanonicalName(name))}}); err != nil {
-		return fmt.Errorf("throttle: store: %w", err)
+		return fmt.Errorf("%w: %w", ErrStore, err)
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package throttle
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"time"
 )
 
@@ -17,18 +16,7 @@ type Quota struct {
 // key is whatever is to be limited: a user, an address, a tenant, "" for everybody together. Purposes are constants such as
 // "totp" or "mail.send"; see Config.Quotas.
 func (l *Limiter) Take(ctx context.Context, purpose, key string) (ok bool, retryAfter time.Duration, err error) {
-	callCtx, cancel := l.deadline(ctx)
-	defer cancel()
-	now := time.Now().UnixNano()
-	buckets := []Bucket{l.quota(purpose, key)}
-	taken, err := l.store.Take(callCtx, now, buckets)
-	if err != nil {
-		return false, 0, fmt.Errorf("throttle: store: %w", err)
-	}
-	if taken {
-		return true, 0, nil
-	}
-	return false, buckets[0].Limit.Wait(buckets[0].State, now), l.record(ctx, EventQuota, slog.String("reason", purpose))
+	return l.take(ctx, purpose, key, "")
 }
 
 // Return gives back one unit that Take counted.
@@ -36,7 +24,7 @@ func (l *Limiter) Return(ctx context.Context, purpose, key string) error {
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
 	if err := l.store.Refund(ctx, Refund{One: []Key{l.quota(purpose, key).Key}}); err != nil {
-		return fmt.Errorf("throttle: store: %w", err)
+		return fmt.Errorf("%w: %w", ErrStore, err)
 	}
 	return nil
 }
