@@ -26,7 +26,7 @@ func Download(w http.ResponseWriter, name, contentType string) {
 func downloadType(contentType string) string {
 	const unknown = "application/octet-stream"
 	media, params, err := mime.ParseMediaType(contentType)
-	if err != nil || strings.Count(media, "/") != 1 {
+	if err != nil || strings.Count(media, "/") != 1 || strings.Trim(media, tokenChars+"/+.") != "" {
 		return unknown
 	}
 	for _, active := range []string{"html", "xml", "svg", "script", "json", "multipart", "message", "shockwave", "java", "x-mixed", "xul", "mathml", "css"} {

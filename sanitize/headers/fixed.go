@@ -7,7 +7,7 @@ import (
 
 // features are the powers of a page that Permissions-Policy can take away. All are.
 var features = []string{
-	"accelerometer", "ambient-light-sensor", "attribution-reporting", "autoplay", "bluetooth", "browsing-topics", "camera",
+	"accelerometer", "autoplay", "bluetooth", "browsing-topics", "camera",
 	"clipboard-read", "clipboard-write", "compute-pressure", "cross-origin-isolated", "display-capture", "encrypted-media", "fullscreen", "gamepad",
 	"geolocation", "gyroscope", "hid", "identity-credentials-get", "idle-detection", "keyboard-map", "local-fonts", "magnetometer", "microphone",
 	"midi", "otp-credentials", "payment", "picture-in-picture", "publickey-credentials-create", "publickey-credentials-get", "screen-wake-lock",
