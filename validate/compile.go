@@ -106,7 +106,7 @@ func (c *core) settle(t reflect.Type) (errs []error) {
 		}
 		if f.source == sourceFile {
 			c.hasFiles = true
-			c.maxBody += f.fileSize * int64(f.count)
+			c.maxBody += f.fileSize * int64(f.count+1) // one more, so that a file too large is named rather than the request refused
 		}
 	}
 	switch {
@@ -118,7 +118,7 @@ func (c *core) settle(t reflect.Type) (errs []error) {
 	c.document.members = c.sources[sourceJSON]
 	c.maxForm += spareParameters
 	c.maxQuery += spareParameters
-	c.maxBody += 1 << 20
+	c.maxBody += c.bodyAllowance()
 	if c.options.MaxBody < 0 {
 		fail("Options.MaxBody is negative; zero means the default")
 	} else if c.options.MaxBody > 0 {
@@ -145,6 +145,35 @@ func (c *core) settle(t reflect.Type) (errs []error) {
 		c.messages[i].Text = maps.Clone(c.messages[i].Text)
 	}
 	return append(errs, c.settleFiles(t)...)
+}
+
+// The default of Options.MaxBody follows from the fields, so that a small form cannot be sent a large body.
+const (
+	spareBody   = 64 << 10
+	largestBody = 16 << 20 // for what is held in memory; files come on top
+)
+
+// bodyAllowance is what the fields other than files may take, each character written in the longest way: %C3 in a form,
+// \u0061 in JSON; with the lines around a part of a multipart body.
+func (c *core) bodyAllowance() int64 {
+	sum := int64(spareBody)
+	for _, f := range c.fields {
+		if f.source == sourceForm || f.source == sourceJSON {
+			sum += f.allowance()
+		}
+	}
+	return min(sum, largestBody)
+}
+
+func (f *field) allowance() int64 {
+	one := int64(6*f.rawLimit() + 3*len(f.name) + 200)
+	if f.kind == kindObject {
+		one = int64(3*len(f.name) + 200)
+		for _, m := range f.inner {
+			one += m.allowance()
+		}
+	}
+	return min(one*int64(f.count), largestBody) // no overflow: both factors are below 2^31
 }
 
 // rank gives a field and all inside it its place among the answers.

@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,6 +39,7 @@ type Conflict struct {
 	Message string
 }
 
+// Error says that there is a conflict; the message is for the client.
 func (c *Conflict) Error() string { return "validate: fields do not fit together" }
 
 // checker is what a schema's struct implements to check its fields against each other.
@@ -53,11 +55,14 @@ func (e *Error) Unwrap() error { return e.cause }
 
 // ServeHTTP answers the request: as problem+json (RFC 9457), or as a small page for a browser that asks for text/html.
 func (e *Error) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	status := cmp.Or(e.Status, http.StatusBadRequest) // of an Error that a host made itself
 	h := w.Header()
 	h.Del("Content-Length")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Language", e.Language)
+	if e.Language != "" {
+		h.Set("Content-Language", e.Language)
+	}
 	h.Add("Vary", "Accept, Accept-Language")
 	if e.allow != "" {
 		h.Set("Allow", e.allow)
@@ -68,12 +73,12 @@ func (e *Error) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if wantsHTML(r.Header.Get("Accept")) {
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
-		w.WriteHeader(e.Status)
+		w.WriteHeader(status)
 		_, _ = w.Write([]byte(e.page()))
 		return
 	}
 	h.Set("Content-Type", "application/problem+json")
-	w.WriteHeader(e.Status)
+	w.WriteHeader(status)
 	_, _ = w.Write(e.problem())
 }
 

@@ -108,3 +108,15 @@ func TestMessagesHaveTheSchemasFigures(t *testing.T) {
 	}
 	require.Equal(t, []string{"Must have at least 3 characters.", "Must be at most 9.", "Must be one of: red, green."}, texts)
 }
+
+func TestPageEscapesWhatTheHostSays(t *testing.T) {
+	e := &validate.Error{Fields: []validate.FieldError{{In: "form", Name: "<a>", Code: "x", Message: "<script>alert(1)</script>"}}}
+	r := get("/")
+	r.Header.Set("Accept", "text/html")
+	w := httptest.NewRecorder()
+	e.ServeHTTP(w, r)
+	require.Equal(t, 400, w.Code)
+	require.NotContains(t, w.Body.String(), "<script>")
+	require.NotContains(t, w.Body.String(), "<a>")
+	require.Contains(t, w.Header().Get("Content-Security-Policy"), "default-src 'none'")
+}

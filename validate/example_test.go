@@ -61,7 +61,7 @@ func ExampleSchema_Describe() {
 	// Output:
 	// schema signIn
 	// methods POST
-	// body form, at most 1048576 bytes
+	// body form, at most 74248 bytes
 	// form born; validate.Date; rule past; missing means ""
 	// form password; skans.Secret; class secret (any characters but controls, as they were typed); 1 to 256 characters, at most 1024 bytes; rule secret,max=256; required
 	// form user; string; class login (a-z 0-9 . @ - _, beginning with a letter or digit); 1 to 64 characters, at most 256 bytes; rule login,max=64; required

@@ -48,6 +48,7 @@ type field struct {
 	list, pointer    bool
 	optional         bool
 	optText          string
+	fallback         reflect.Value // what opt says; invalid means the zero value
 	checkbox         bool
 	ruleText         string // as Describe shows it
 
@@ -380,7 +381,8 @@ func (f *field) defaults() error {
 	if f.list || f.pointer || f.kind == kindFile || f.kind == kindObject || f.kind == kindSecret {
 		return fmt.Errorf(`has the default %q, but a slice, pointer, file, object or secret can only be missing; write opt:""`, f.optText)
 	}
-	if code := f.fill(reflect.New(f.typ).Elem(), f.optText); code != "" {
+	f.fallback = reflect.New(f.typ).Elem()
+	if code := f.fill(f.fallback, f.optText); code != "" {
 		return fmt.Errorf("has the default %q, which its own rules refuse (%s)", f.optText, code)
 	}
 	return nil
@@ -398,10 +400,15 @@ func (f *field) hasEmpty() bool {
 	}
 }
 
-// absent fills an optional field that did not come.
+// absent fills an optional field that did not come. The value was made at start: a day that lay in the future then still is the
+// default when it has passed. Only a host's own type is made afresh, because copies of it could share memory.
 func (f *field) absent(dst reflect.Value) {
-	if f.optText != "" && !f.checkbox {
+	switch {
+	case !f.fallback.IsValid():
+	case f.kind == kindText:
 		f.fill(dst, f.optText)
+	default:
+		dst.Set(f.fallback)
 	}
 }
 

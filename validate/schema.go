@@ -23,7 +23,8 @@ type Options struct {
 	// GET for a schema without body fields and POST for one with them.
 	Methods []string
 
-	// MaxBody bounds the request body in bytes. Zero means 1 MiB, and for each file field its size times its count more.
+	// MaxBody bounds the request body in bytes. Zero means what the fields can take in the longest encoding and 64 KiB more, at
+	// most 16 MiB, and on top the files that each field takes and one more.
 	MaxBody int64
 
 	// UploadDir is the folder where files wait until the handler keeps them. It is made with mode 0700 when the first file comes.

@@ -50,6 +50,20 @@ func TestPastAndFuture(t *testing.T) {
 	})
 }
 
+// A default is decided at start: it does not turn into zero when its day has come.
+func TestDefaultOutlivesItsDay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, err := validate.NewProbe(validate.Date{}, `in:"form a" rule:"future" opt:"2000-01-02"`, validate.Options{Methods: []string{"POST"}})
+		require.NoError(t, err)
+		time.Sleep(72 * time.Hour)
+		got, err := p.Parse(nil, post("/", ""))
+		require.NoError(t, err)
+		require.Equal(t, "2000-01-02", got.(validate.Date).String())
+		_, err = p.Parse(nil, post("/", "a=2000-01-02"))
+		require.Equal(t, []string{"form a:future"}, faults(t, err))
+	})
+}
+
 func TestTimes(t *testing.T) {
 	for _, s := range []string{"2026-11-22T01:02:03Z", "2026-11-22T01:02:03.5+01:00"} {
 		got, bad := one(t, time.Time{}, "", s)

@@ -79,7 +79,8 @@ func (f *File) move(root *os.Root, name string) error {
 	if err := root.Link(part, name); err != nil {
 		return err
 	}
-	return f.root.Remove(f.stored)
+	_ = f.root.Remove(f.stored) // it is kept; what stays behind, Sweep takes
+	return nil
 }
 
 // Remove deletes the file. After Keep or Remove it does nothing.

@@ -511,3 +511,29 @@ func TestClientThatHangsUpLeavesNothing(t *testing.T) {
 type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// In a shared folder for temporary files somebody else may have been first.
+func TestDefaultFolderMustBeOurs(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	dir := upload.DefaultDir()
+	try := func() error {
+		_, err := receiver(t, "").Receive(t.Context(), "a.txt", strings.NewReader("x"))
+		return err
+	}
+	elsewhere := t.TempDir()
+	require.NoError(t, os.Symlink(elsewhere, dir))
+	require.Error(t, try(), "a link")
+	require.Empty(t, left(t, elsewhere))
+	require.NoError(t, os.Remove(dir))
+
+	require.NoError(t, os.Mkdir(dir, 0o755))
+	require.NoError(t, os.Chmod(dir, 0o755))
+	require.Error(t, try(), "others may read it")
+	require.NoError(t, os.Remove(dir))
+
+	require.NoError(t, try())
+	info, err := os.Stat(dir)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o700), info.Mode().Perm())
+	require.Len(t, left(t, dir), 1)
+}
