@@ -105,6 +105,19 @@ func (m *Manager) follow(b *binding, id string, r *http.Request) {
 	m.fill(b, id, r)
 }
 
+// renew makes the marks again under the current key, at a rotation: the session then survives the removal of older keys. A mark of the
+// other address family cannot be made again without its address, and is learned anew while there are older keys.
+func (m *Manager) renew(b *binding, id string, r *http.Request) {
+	slot, _ := m.addressPart(b, r)
+	for _, s := range []*mark{&b.address4, &b.address6} {
+		if s == slot || m.rollover {
+			*s = mark{}
+		}
+	}
+	b.agent = mark{}
+	m.fill(b, id, r)
+}
+
 func (m *Manager) mark(purpose, id, part string) mark {
 	return mark{known: true, hash: [markLen]byte(m.cfg.Keys.MAC(purpose, id, part)[:markLen])}
 }

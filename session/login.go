@@ -110,6 +110,7 @@ func (s *Session) rotate(ctx context.Context, event string, methods []Method, ch
 			s.compose(now)
 		} else {
 			s.body.retire(s.rec.Token, now)
+			s.m.renew(&s.body.binding, s.rec.ID, s.x.request)
 			s.token = newToken(s.rec.ID)
 			s.rec.Token = s.m.hashToken(s.token)
 			s.rec.Generation++

@@ -59,6 +59,7 @@ type Manager struct {
 	cfg      Config
 	store    Store
 	local    bool // the store is in this process and never waits
+	rollover bool // there are older keys
 	clock    clock
 	inflight inflight
 }
@@ -105,7 +106,7 @@ func New(cfg Config) (*Manager, error) {
 		cfg.Store = NewMemoryStore()
 	}
 	_, local := cfg.Store.(*MemoryStore)
-	return &Manager{cfg: cfg, store: cfg.Store, local: local, inflight: inflight{seed: maphash.MakeSeed()}}, nil
+	return &Manager{cfg: cfg, store: cfg.Store, local: local, rollover: len(cfg.Keys.IDs()) > 1, inflight: inflight{seed: maphash.MakeSeed()}}, nil
 }
 
 func setDefault(d *time.Duration, value time.Duration) {
