@@ -24,8 +24,8 @@ const secretSize = 20
 // pendingFor is how long an enrolment waits to be confirmed.
 const pendingFor = 15 * time.Minute
 
-// A Pending is an enrolment that waits for [Service.Confirm]. It holds the secret: show it to the user who is enrolling, over
-// no-store pages, and keep it nowhere. It prints as "[secret]".
+// A Pending is an enrolment that waits for [Service.Confirm]. It holds the secret: show it to the user who is
+// enrolling, over no-store pages, and keep it nowhere. It prints as "[secret]".
 type Pending struct {
 	id     string
 	uri    string
@@ -78,8 +78,8 @@ func (s *Service) Enroll(ctx context.Context, user, account string) (*Pending, e
 	return s.pending(id, f), nil
 }
 
-// Pending returns the enrolment that waits, to show it again after a mistyped code, or [ErrNotEnrolled] when there is none or its
-// 15 minutes are over.
+// Pending returns the enrolment that waits, to show it again after a mistyped code, or [ErrNotEnrolled] when there is
+// none or its 15 minutes are over.
 func (s *Service) Pending(ctx context.Context, user string) (*Pending, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
@@ -90,8 +90,9 @@ func (s *Service) Pending(ctx context.Context, user string) (*Pending, error) {
 	return s.pending(id, f), nil
 }
 
-// Confirm ends an enrolment with the first code from the app, which it uses up: the new factor is in place, an older one and its
-// recovery codes are dead, and 10 new recovery codes are returned, this once. Tries count as those of [Service.Verify] do.
+// Confirm ends an enrolment with the first code from the app, which it uses up: the new factor is in place, an older
+// one and its recovery codes are dead, and 10 new recovery codes are returned, this once. Tries count as those of
+// [Service.Verify] do.
 //
 // It returns [ErrCode], [ErrThrottled], [ErrNotEnrolled] when no enrolment waits, or the error of the store, the
 // throttle or the audit hook.
@@ -218,8 +219,8 @@ func (s *Service) open(user string, sealed Factor) (factor, error) {
 	return f, nil
 }
 
-// reseal moves the secret to the current key when an older one sealed it, so that the older can be retired. A failure changes
-// nothing and the next verification tries again.
+// reseal moves the secret to the current key when an older one sealed it, so that the older can be retired. A failure
+// changes nothing and the next verification tries again.
 func (s *Service) reseal(ctx context.Context, user string, sealed Factor, f factor) {
 	current := s.cfg.Keys.IDs()[0]
 	if header := sealed.Sealed[1:]; int(header[0]) == len(current) && bytes.HasPrefix(header[1:], []byte(current)) {

@@ -22,7 +22,8 @@ const (
 	recoveryPurpose = "totp.recovery"
 )
 
-// crockford is Douglas Crockford's base 32: no I, L, O or U, so that what is read aloud or copied by hand comes back the same.
+// crockford is Douglas Crockford's base 32: no I, L, O or U, so that what is read aloud or copied by hand comes back
+// the same.
 const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 var crockfordEncoding = base32.NewEncoding(crockford).WithPadding(base32.NoPadding)

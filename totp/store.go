@@ -20,9 +20,9 @@ type Record struct {
 	Pending  Factor // enrolled and not confirmed yet
 }
 
-// A Store keeps the factors, one record for each user. Every method is one atomic operation: of callers that run at
-// the same time, each sees the record either before or after another's change, and where a method reports true for a
-// change that can happen once, exactly one of them gets true. Every method honours ctx, and on an error it has changed nothing
+// A Store keeps the factors, one record for each user. Every method is one atomic operation: of callers that run at the
+// same time, each sees the record either before or after another's change, and where a method reports true for a change
+// that can happen once, exactly one of them gets true. Every method honours ctx, and on an error it has changed nothing
 // that a caller could take for granted: an error always denies.
 //
 // There are no transactions to hold and no upsert: [Store.Begin] alone creates a record, and the others change one only

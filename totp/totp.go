@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/skans-go/skans"
@@ -33,12 +34,12 @@ func (*Throttled) Error() string { return ErrThrottled.Error() }
 // Is reports whether target is [ErrThrottled].
 func (*Throttled) Is(target error) bool { return target == ErrThrottled }
 
-// A Throttle counts one try for a purpose ("totp.verify", "totp.recover") and a key (the user), before the code
-// is looked at. ok false refuses it. An error denies. If it also has the method Return(ctx, purpose, key) error, that is called after a
-// right code, to give the try back.
+// A Throttle counts one try for a purpose ("totp.verify", "totp.recover") and a key (the user), before the code is
+// looked at. ok false refuses it. An error denies. If it also has the method Return(ctx, purpose, key) error, that is
+// called after a right code, to give the try back.
 //
-// *throttle.Limiter of password/throttle is one; give it a quota of 10 an hour for "totp.verify", because the one that it has for
-// other purposes is wider.
+// *throttle.Limiter of password/throttle is one; give it a quota of 10 an hour for "totp.verify", because the one that
+// it has for other purposes is wider.
 type Throttle interface {
 	Take(ctx context.Context, purpose, key string) (ok bool, retryAfter time.Duration, err error)
 }
@@ -52,7 +53,8 @@ const (
 	SkewPast Skew = iota
 	// SkewNone accepts the current step only: a code lives for 30 seconds (ASVS 6.5.5).
 	SkewNone
-	// SkewBoth accepts one step before and one after: for authenticators whose clocks run fast. A code then lives for 90 seconds.
+	// SkewBoth accepts one step before and one after: for authenticators whose clocks run fast. A code then lives for
+	// 90 seconds.
 	SkewBoth
 )
 
@@ -232,9 +234,9 @@ func (s *Service) Status(ctx context.Context, user string) (Status, error) {
 	return out, nil
 }
 
-// Disable forgets the user's factor, an enrolment that waits, and all recovery codes; each of them is dead at once. Ask for a
-// fresh proof before: whoever takes the second factor off needs only the password afterwards. It returns [ErrNotEnrolled] when
-// there was nothing to forget.
+// Disable forgets the user's factor, an enrolment that waits, and all recovery codes; each of them is dead at once. Ask
+// for a fresh proof before: whoever takes the second factor off needs only the password afterwards. It returns
+// [ErrNotEnrolled] when there was nothing to forget.
 func (s *Service) Disable(ctx context.Context, user string) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
@@ -352,10 +354,12 @@ func checkLabel(label string, longest int) error {
 	if label == "" || len(label) > longest || !utf8.ValidString(label) || strings.TrimSpace(label) != label {
 		return ErrLabel
 	}
-	for _, r := range label {
-		if r == ':' || r < 0x20 || 0x7f <= r && r < 0xa0 || r == 0x2028 || r == 0x2029 || 0x202a <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069 {
-			return ErrLabel
-		}
+	// What turns text around or breaks lines could show another account than it names.
+	bad := func(r rune) bool {
+		return r == ':' || unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp)
+	}
+	if strings.ContainsFunc(label, bad) {
+		return ErrLabel
 	}
 	return nil
 }

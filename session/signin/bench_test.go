@@ -33,7 +33,7 @@ func BenchmarkPassword(b *testing.B) {
 			hash, err := hasher.Hash(context.Background(), anna, "the password")
 			require.NoError(b, err)
 			flow, err := signin.New(signin.Config{
-				Users:     &table{rows: map[string]signin.User{anna: {ID: anna, Name: "anna", PasswordHash: hash}}},
+				Users:     signin.MemoryUsers(signin.User{ID: anna, Name: "anna", PasswordHash: hash}),
 				Passwords: hasher, Throttle: limiter, Sessions: sessions, Keys: keys,
 			})
 			require.NoError(b, err)

@@ -14,11 +14,12 @@ import (
 // without a second factor, and try again.
 var ErrStale = errors.New("signin: a fresh proof is needed")
 
-// ChangePassword sets a new password for the user who is signed in and gives the current one. All other sessions of the account
-// end, and this one gets a new token. Check next against the password policy before.
+// ChangePassword sets a new password for the user who is signed in and gives the current one. All other sessions of the
+// account end, and this one gets a new token. Check next against the password policy before.
 //
-// It returns a [Denied] for a wrong current password, too many tries or a rule, password.ErrUnusable for a new one that cannot be
-// hashed, or a Denied with status 503. When only the ending of the other sessions failed, the password is changed all the same.
+// It returns a [Denied] for a wrong current password, too many tries or a rule, password.ErrUnusable for a new one that
+// cannot be hashed, or a Denied with status 503. When only the ending of the other sessions failed, the password is
+// changed all the same.
 func (f *Flow) ChangePassword(r *http.Request, current, next skans.Secret) error {
 	v := f.visit(nil, r, PathStepUp)
 	defer v.end()
@@ -107,8 +108,9 @@ func (f *Flow) EnrollFactor(r *http.Request) (*totp.Pending, error) {
 	return p, nil
 }
 
-// ConfirmFactor ends the enrolment with the first code of the app and returns the recovery codes, to be shown this once. All
-// other sessions of the account end. It returns totp.ErrCode for a wrong code, otherwise what [Flow.EnrollFactor] does.
+// ConfirmFactor ends the enrolment with the first code of the app and returns the recovery codes, to be shown this
+// once. All other sessions of the account end. It returns totp.ErrCode for a wrong code, otherwise what
+// [Flow.EnrollFactor] does.
 func (f *Flow) ConfirmFactor(r *http.Request, code string) (recovery []string, err error) {
 	v := f.visit(nil, r, PathStepUp)
 	defer v.end()
@@ -129,8 +131,8 @@ func (f *Flow) ConfirmFactor(r *http.Request, code string) (recovery []string, e
 	return recovery, v.renewed(session.OTP, EventFactorChanged)
 }
 
-// RenewRecovery replaces the recovery codes of the user who is signed in and returns the new ones, to be shown this once. Errors as
-// for [Flow.EnrollFactor].
+// RenewRecovery replaces the recovery codes of the user who is signed in and returns the new ones, to be shown this
+// once. Errors as for [Flow.EnrollFactor].
 func (f *Flow) RenewRecovery(r *http.Request) ([]string, error) {
 	v := f.visit(nil, r, PathStepUp)
 	defer v.end()
@@ -148,8 +150,8 @@ func (f *Flow) RenewRecovery(r *http.Request) ([]string, error) {
 	return codes, nil
 }
 
-// RemoveFactor takes the second factor off the account of the user who is signed in and ends all other sessions. An account that must
-// have one keeps it; it can enrol another in its place. Errors as for [Flow.EnrollFactor].
+// RemoveFactor takes the second factor off the account of the user who is signed in and ends all other sessions. An
+// account that must have one keeps it; it can enrol another in its place. Errors as for [Flow.EnrollFactor].
 func (f *Flow) RemoveFactor(r *http.Request) error {
 	v := f.visit(nil, r, PathStepUp)
 	defer v.end()
@@ -168,8 +170,9 @@ func (f *Flow) RemoveFactor(r *http.Request) error {
 	return v.endOthers(EventFactorRemoved)
 }
 
-// ResetFactor takes the second factor off any account and ends all its sessions: for an administrator whom the host has authorised and who has
-// made sure that the owner asks, as thoroughly as at the first enrolment (ASVS 6.4.4). The owner is notified.
+// ResetFactor takes the second factor off any account and ends all its sessions: for an administrator whom the host has
+// authorised and who has made sure that the owner asks, as thoroughly as at the first enrolment (ASVS 6.4.4). The owner
+// is notified.
 func (f *Flow) ResetFactor(r *http.Request, userID string) error {
 	v := f.visit(nil, r, PathReset)
 	defer v.end()

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Describe returns all that the flow decides, one promise a line, stable from run to run: keep it in a golden file, and a changed
-// promise is a changed line.
+// Describe returns all that the flow decides, one promise a line, stable from run to run: keep it in a golden file, and
+// a changed promise is a changed line.
 func (f *Flow) Describe() string {
 	var b strings.Builder
 	line := func(what, is string) { fmt.Fprintf(&b, "%s: %s\n", what, is) }

@@ -103,8 +103,8 @@ func TestAnUnknownNameIsLoggedAsADigest(t *testing.T) {
 }
 
 func TestEveryRefusalCostsOneHash(t *testing.T) {
-	// Asked only to rule out what the difference of a hash would be: with these parameters a refusal without one takes a small
-	// part of the time.
+	// Asked only to rule out what the difference of a hash would be: with these parameters a refusal without one takes
+	// a small part of the time.
 	h := newHall(t, wide(t), func(c *signin.Config) {
 		var err error
 		c.Passwords, err = password.New(password.Config{Params: "m=1024,t=1,p=1", InsecureParams: true, Keys: c.Keys})
@@ -136,9 +136,10 @@ func TestEveryRefusalCostsOneHash(t *testing.T) {
 }
 
 func TestTimesDoNotTellNamesApart(t *testing.T) {
-	// Mann-Whitney rank test over 2,000 pairs in random order: what the machine does beside this hits both alike. For equal
-	// distributions |z| exceeds 5 once in a million runs. The hash here costs a hundredth of a real one, so that the microseconds in which
-	// a row is unsealed weigh a hundred times more; a difference of a tenth of it gave a z of 11 to 17.
+	// Mann-Whitney rank test over 2,000 pairs in random order: what the machine does beside this hits both alike. For
+	// equal distributions |z| exceeds 5 once in a million runs. The hash here costs a hundredth of a real one, so that
+	// the microseconds in which a row is unsealed weigh a hundred times more; a difference of a tenth of it gave a z of
+	// 11 to 17.
 	h := newHall(t, wide(t), func(c *signin.Config) {
 		var err error
 		c.Passwords, err = password.New(password.Config{Params: "m=256,t=1,p=1", InsecureParams: true, Keys: c.Keys})

@@ -13,31 +13,6 @@ import (
 	"github.com/skans-go/skans/session/signin"
 )
 
-// accounts is a table with one row.
-type accounts struct{ row signin.User }
-
-func (a *accounts) ByName(_ context.Context, name string) (signin.User, error) {
-	if name != a.row.Name {
-		return signin.User{}, signin.ErrNoUser
-	}
-	return a.row, nil
-}
-
-func (a *accounts) ByID(_ context.Context, id string) (signin.User, error) {
-	if id != a.row.ID {
-		return signin.User{}, signin.ErrNoUser
-	}
-	return a.row, nil
-}
-
-func (a *accounts) SwapHash(_ context.Context, id, old, next string) (bool, error) {
-	if id != a.row.ID || a.row.PasswordHash != old {
-		return false, nil
-	}
-	a.row.PasswordHash = next
-	return true, nil
-}
-
 // One form, one method of the flow, one type switch.
 func Example() {
 	must := func(err error) {
@@ -58,7 +33,7 @@ func Example() {
 	hash, err := hasher.Hash(context.Background(), "u1", typed)
 	must(err)
 	flow, err := signin.New(signin.Config{
-		Users:     &accounts{signin.User{ID: "u1", Name: "anna", PasswordHash: hash}},
+		Users:     signin.MemoryUsers(signin.User{ID: "u1", Name: "anna", PasswordHash: hash}),
 		Passwords: hasher, Throttle: limiter, Sessions: sessions, Keys: keys,
 	})
 	must(err)

@@ -9,8 +9,8 @@ import (
 	"github.com/skans-go/skans/session"
 )
 
-// A Proof says that an identity provider (OIDC, SAML, LDAP, BankID) knows who this visitor is. The host has verified it: signature,
-// audience, nonce, and that it was asked for by this browser.
+// A Proof says that an identity provider (OIDC, SAML, LDAP, BankID) knows who this visitor is. The host has verified
+// it: signature, audience, nonce, and that it was asked for by this browser.
 type Proof struct {
 	Issuer  string           // who says so; a URL or another name that is never given to somebody else
 	Subject string           // whom it means; unique and final at the issuer ("sub"), never an e-mail address
@@ -23,9 +23,9 @@ const Federated session.Method = "fed"
 // strong are the methods by which an issuer's word stands for a second factor. Codes by SMS and mail are not.
 var strong = []session.Method{session.OTP, session.HardwareKey, session.SoftwareKey, "sc", "mfa"}
 
-// External is the first step with a proof in the place of name and password. The account is the one that [Config.External] finds by issuer and
-// subject. Allow and the second factor follow as for a password, unless the issuer vouches for one: a method otp, hwk,
-// swk, sc or mfa.
+// External is the first step with a proof in the place of name and password. The account is the one that
+// [Config.External] finds by issuer and subject. Allow and the second factor follow as for a password, unless the
+// issuer vouches for one: a method otp, hwk, swk, sc or mfa.
 func (f *Flow) External(w http.ResponseWriter, r *http.Request, p Proof) Outcome {
 	v := f.visit(w, r, PathExternal)
 	defer v.end()

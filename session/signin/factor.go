@@ -8,8 +8,9 @@ import (
 	"github.com/skans-go/skans/totp"
 )
 
-// Factor is the second step after [NeedFactor]: a code of the app, a recovery code, or the code that was sent. It must come from the browser that took the
-// first step, within 5 minutes and 5 tries. A wrong code gives NeedFactor again while tries are left.
+// Factor is the second step after [NeedFactor]: a code of the app, a recovery code, or the code that was sent. It must
+// come from the browser that took the first step, within 5 minutes and 5 tries. A wrong code gives NeedFactor again
+// while tries are left.
 func (f *Flow) Factor(w http.ResponseWriter, r *http.Request, code string) Outcome {
 	v := f.visit(w, r, PathPassword)
 	defer v.end()
@@ -35,8 +36,8 @@ func (f *Flow) Factor(w http.ResponseWriter, r *http.Request, code string) Outco
 	return v.finish(p, method, nil)
 }
 
-// Confirm is the second step after [NeedEnrolment]: the first code of the app that scanned the picture. On success [Granted.Recovery]
-// has the recovery codes.
+// Confirm is the second step after [NeedEnrolment]: the first code of the app that scanned the picture. On success
+// [Granted.Recovery] has the recovery codes.
 func (f *Flow) Confirm(w http.ResponseWriter, r *http.Request, code string) Outcome {
 	v := f.visit(w, r, PathPassword)
 	defer v.end()
@@ -83,8 +84,8 @@ func (f *Flow) Resume(w http.ResponseWriter, r *http.Request) Outcome {
 	return NeedEnrolment{Pending: shown, TriesLeft: -1}
 }
 
-// second opens the second step and counts a try. Steps cannot be swapped: an account that has an app by now neither gets another one
-// by the password alone, nor a way around it by a code that was sent.
+// second opens the second step and counts a try. Steps cannot be swapped: an account that has an app by now neither
+// gets another one by the password alone, nor a way around it by a code that was sent.
 func (v *visit) second(enrolment bool) (p pendingLogin, left int, why *refused) {
 	if why = v.posted(); why != nil {
 		return p, 0, why
@@ -112,8 +113,8 @@ func (v *visit) second(enrolment bool) (p pendingLogin, left int, why *refused) 
 	return p, left, nil
 }
 
-// shown returns the enrolment whose picture this browser saw. Another one may wait by now, begun by whoever else knows the password:
-// its secret must not be shown here, or the owner would confirm a factor that is not only theirs.
+// shown returns the enrolment whose picture this browser saw. Another one may wait by now, begun by whoever else knows
+// the password: its secret must not be shown here, or the owner would confirm a factor that is not only theirs.
 func (v *visit) shown(p pendingLogin) (*totp.Pending, *refused) {
 	shown, err := v.cfg.Factors.Pending(v.ctx, v.user.ID)
 	switch {

@@ -13,8 +13,8 @@ import (
 	"github.com/skans-go/skans/session"
 )
 
-// ErrNotGranted is the error of [Granted.Commit] for a value that this package did not make, that was committed already, that is of
-// another request, or that is older than a minute.
+// ErrNotGranted is the error of [Granted.Commit] for a value that this package did not make, that was committed
+// already, that is of another request, or that is older than a minute.
 var ErrNotGranted = errors.New("signin: nothing was granted here")
 
 // Granted says that everything asked for is proved. [Granted.Commit] makes it so. The zero value refuses.
@@ -60,8 +60,9 @@ func (g Granted) Recovery() []string {
 	return slices.Clone(g.grant.recovery)
 }
 
-// Commit signs the user in: it rotates the session, records, and marks the browser as known. It works once, in the request that was
-// granted. On an error nobody is signed in: [ErrNotGranted], or that of the session or the audit hook; answer 503.
+// Commit signs the user in: it rotates the session, records, and marks the browser as known. It works once, in the
+// request that was granted. On an error nobody is signed in: [ErrNotGranted], or that of the session or the audit hook;
+// answer 503.
 func (g Granted) Commit(w http.ResponseWriter, r *http.Request) error {
 	if g.grant == nil || g.grant.session != session.From(r.Context()) {
 		return ErrNotGranted
@@ -103,7 +104,8 @@ func (v *visit) login(g *grant) error {
 	return nil
 }
 
-// refund takes back what the throttle counted. An error leaves the attempt counted as a failure, which costs the user one try.
+// refund takes back what the throttle counted. An error leaves the attempt counted as a failure, which costs the user
+// one try.
 func (v *visit) refund(a throttle.Attempt) {
 	if a != (throttle.Attempt{}) {
 		_ = v.cfg.Throttle.Succeeded(v.ctx, a)

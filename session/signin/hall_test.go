@@ -100,7 +100,8 @@ const (
 	origin = "https://mail.example"
 )
 
-// newHall opens a service; change edits the configuration before. Without change nobody needs a second factor, and who has one gives it.
+// newHall opens a service; change edits the configuration before. Without change nobody needs a second factor, and who
+// has one gives it.
 func newHall(t *testing.T, change ...func(*signin.Config)) *hall {
 	t.Helper()
 	ctx := t.Context()

@@ -22,7 +22,8 @@ type NeedCaptcha struct {
 	captcha throttle.Captcha
 }
 
-// Challenge returns the part of the form that shows a fresh challenge; nonce is the page's Content-Security-Policy nonce for scripts.
+// Challenge returns the part of the form that shows a fresh challenge; nonce is the page's Content-Security-Policy
+// nonce for scripts.
 func (n NeedCaptcha) Challenge(ctx context.Context, nonce string) (template.HTML, error) {
 	if n.captcha == nil {
 		return "", errors.New("signin: no challenge is due")
@@ -46,16 +47,18 @@ type NeedEnrolment struct {
 	TriesLeft int  // 5 at the beginning; -1 where it is not known
 }
 
-// Denied says no. All that it tells is made to be shown: status and text are the same for an unknown name, a wrong password, a
-// disabled or external account, a rule, and too many tries. Why it was goes to the log under the reference.
+// Denied says no. All that it tells is made to be shown: status and text are the same for an unknown name, a wrong
+// password, a disabled or external account, a rule, and too many tries. Why it was goes to the log under the reference.
 //
 // It is also the error of the calls that change a password or factor.
 type Denied struct {
 	// Status is 403, or 503 when the service itself could not tell.
 	Status int
-	// RetryAfter is not zero when waiting that long helps. It depends on what was tried from where, never on whether the account exists.
+	// RetryAfter is not zero when waiting that long helps. It depends on what was tried from where, never on whether
+	// the account exists.
 	RetryAfter time.Duration
-	// Ref is the reference id that the audit event carries too. It is random, so leave it away where answers must be equal to the byte.
+	// Ref is the reference id that the audit event carries too. It is random, so leave it away where answers must be
+	// equal to the byte.
 	Ref string
 }
 

@@ -14,8 +14,9 @@ import (
 // Password is the first step: a name and a password from the form. solution is what the form brought in the field
 // throttle.CaptchaField, where the answer before was [NeedCaptcha].
 //
-// Every refusal costs one full hash and gives the same [Denied]: for an unknown name, a wrong password, and an account that is
-// disabled, external, or has no password. What the throttle refuses costs no hash, for names that exist and others alike.
+// Every refusal costs one full hash and gives the same [Denied]: for an unknown name, a wrong password, and an account
+// that is disabled, external, or has no password. What the throttle refuses costs no hash, for names that exist and
+// others alike.
 func (f *Flow) Password(w http.ResponseWriter, r *http.Request, name string, pw skans.Secret, solution ...string) Outcome {
 	v := f.visit(w, r, PathPassword)
 	defer v.end()
@@ -158,8 +159,8 @@ func (v *visit) verify(pw skans.Secret) (next string, why *refused) {
 	return next, nil
 }
 
-// upgrade stores a better hash of the same password, if the row still holds the old one. A failure leaves the old one, which
-// is as good as it was.
+// upgrade stores a better hash of the same password, if the row still holds the old one. A failure leaves the old one,
+// which is as good as it was.
 func (v *visit) upgrade(next string) {
 	if next == "" {
 		return

@@ -34,15 +34,15 @@ var ErrNoUser = errors.New("signin: no such user")
 // Users is the host's table of accounts. Its methods may be called by many requests at once and honour ctx. An error
 // other than [ErrNoUser] means that the table cannot tell; then nobody is signed in and the answer is 503.
 type Users interface {
-	// ByName returns the account of a sign-in name as the visitor typed it, or [ErrNoUser]. The name is valid UTF-8 of 1 to 256 bytes
-	// without control characters. It takes the same time for a name that exists and one that does not, as a look-up in
-	// an index does.
+	// ByName returns the account of a sign-in name as the visitor typed it, or [ErrNoUser]. The name is valid UTF-8 of
+	// 1 to 256 bytes without control characters. It takes the same time for a name that exists and one that does not,
+	// as a look-up in an index does.
 	ByName(ctx context.Context, name string) (User, error)
 	// ByID returns the account of that [User.ID], or [ErrNoUser].
 	ByID(ctx context.Context, id string) (User, error)
-	// SwapHash stores next in the place of old, if the row still holds old, in one step (UPDATE ... SET hash = next WHERE id = id
-	// AND hash = old). It returns false when it holds something else. It is called with a better hash of the same
-	// password, and when a password is set or changed.
+	// SwapHash stores next in the place of old, if the row still holds old, in one step (UPDATE ... SET hash = next
+	// WHERE id = id AND hash = old). It returns false when it holds something else. It is called with a better hash of
+	// the same password, and when a password is set or changed.
 	SwapHash(ctx context.Context, id, old, next string) (bool, error)
 }
 
@@ -54,9 +54,9 @@ const (
 	SecondFactor Requirement = iota
 	// IfEnrolled asks for a second factor those who have one, and lets the others in with the password alone.
 	IfEnrolled
-	// SentCode asks those who have an app for its code, and sends the others one by Config.Codes. That is weaker: ASVS 6.3.6 and NIST SP
-	// 800-63B-4, 3.1.3.1, do not let mail count, and both restrict SMS. The session shows the method as Config.CodesBy, so
-	// that a policy can ask for more.
+	// SentCode asks those who have an app for its code, and sends the others one by Config.Codes. That is weaker: ASVS
+	// 6.3.6 and NIST SP 800-63B-4, 3.1.3.1, do not let mail count, and both restrict SMS. The session shows the method
+	// as Config.CodesBy, so that a policy can ask for more.
 	SentCode
 )
 
@@ -87,8 +87,8 @@ type Config struct {
 	// Require says what an account must prove. nil: a second factor of everybody, if there are Factors. Without
 	// Factors it must be nil.
 	Require func(u User) Requirement
-	// Allow is asked after the first proof and again after the second, for rules of country, network or time of day; an error denies, and its text
-	// goes to the log. nil: everybody.
+	// Allow is asked after the first proof and again after the second, for rules of country, network or time of day; an
+	// error denies, and its text goes to the log. nil: everybody.
 	Allow func(r *http.Request, u User) error
 	// External finds the account that is linked to a proof, by issuer and subject, or returns [ErrNoUser]. Never look it
 	// up by an e-mail address that the provider sends: those are given to other people. nil: no external proof signs in.
@@ -108,7 +108,8 @@ type Config struct {
 }
 
 // A Notice is what [Config.Notify] gets. Event is the name of an audit event: [EventGranted] from a device that the
-// account was not used on before, [EventPasswordChanged], [EventPasswordSet], [EventFactorChanged], [EventFactorRemoved] or [EventRecoveryRenewed].
+// account was not used on before, [EventPasswordChanged], [EventPasswordSet], [EventFactorChanged],
+// [EventFactorRemoved] or [EventRecoveryRenewed].
 type Notice struct {
 	Event string
 	User  User

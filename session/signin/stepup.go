@@ -9,9 +9,9 @@ import (
 	"github.com/skans-go/skans/session"
 )
 
-// StepUp asks the user who is signed in for the second factor once more, before something that matters: a code of the app, or a
-// recovery code. [Granted.Commit] then notes it in the session, which gets a new token. Tries count in the account's budget of
-// the factors.
+// StepUp asks the user who is signed in for the second factor once more, before something that matters: a code of the
+// app, or a recovery code. [Granted.Commit] then notes it in the session, which gets a new token. Tries count in the
+// account's budget of the factors.
 func (f *Flow) StepUp(w http.ResponseWriter, r *http.Request, code string) Outcome {
 	v := f.visit(w, r, PathStepUp)
 	defer v.end()
@@ -28,8 +28,8 @@ func (f *Flow) StepUp(w http.ResponseWriter, r *http.Request, code string) Outco
 	return v.further(throttle.Attempt{}, method)
 }
 
-// Reauthenticate asks the user who is signed in for the password once more. It is throttled as [Flow.Password] is, but for the CAPTCHA,
-// and its Granted notes the proof in the session.
+// Reauthenticate asks the user who is signed in for the password once more. It is throttled as [Flow.Password] is, but
+// for the CAPTCHA, and its Granted notes the proof in the session.
 func (f *Flow) Reauthenticate(w http.ResponseWriter, r *http.Request, pw skans.Secret) Outcome {
 	v := f.visit(w, r, PathStepUp)
 	defer v.end()

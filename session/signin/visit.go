@@ -117,8 +117,8 @@ func (v *visit) tried(name string) {
 	v.digest = hex.EncodeToString(v.cfg.Keys.MAC("signin.name", throttle.CanonicalName(name))[:16])
 }
 
-// posted refuses requests that browsers make without being asked to: a link must neither sign anybody in (ASVS 7.6.2) nor carry a
-// password in its address.
+// posted refuses requests that browsers make without being asked to: a link must neither sign anybody in (ASVS 7.6.2)
+// nor carry a password in its address.
 func (v *visit) posted() *refused {
 	switch v.r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:

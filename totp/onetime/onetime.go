@@ -33,8 +33,9 @@ func (*Throttled) Error() string { return ErrThrottled.Error() }
 func (*Throttled) Is(target error) bool { return target == ErrThrottled }
 
 // A Throttle counts one try for a purpose ("onetime.issue", "onetime.verify") and a key (the code's purpose and the
-// user). ok false refuses it. An error denies. If it also has the method Return(ctx, purpose, key) error, that is called after a right
-// code, to give the try back. *throttle.Limiter of password/throttle is one; give it quotas for both purposes.
+// user). ok false refuses it. An error denies. If it also has the method Return(ctx, purpose, key) error, that is
+// called after a right code, to give the try back. *throttle.Limiter of password/throttle is one; give it quotas for
+// both purposes.
 type Throttle interface {
 	Take(ctx context.Context, purpose, key string) (ok bool, retryAfter time.Duration, err error)
 }
@@ -53,15 +54,16 @@ type Config struct {
 	Keys *skans.Keyring
 	// Store keeps the codes that wait. Required.
 	Store Store
-	// Throttle is the budget of sendings and tries for each purpose and user. nil: 5 sendings an hour and 20 a day, 10 tries an
-	// hour and 50 a day, counted in this process.
+	// Throttle is the budget of sendings and tries for each purpose and user. nil: 5 sendings an hour and 20 a day, 10
+	// tries an hour and 50 a day, counted in this process.
 	Throttle Throttle
 	// Digits of a code, 6 to 10. Zero: 6.
 	Digits int
 	// Life of a code, up to 10 minutes. Zero: 10 minutes.
 	Life time.Duration
-	// Send delivers a code. It puts the message into a queue and returns at once: a visitor who waits for a relay learns from the
-	// time whether there is an address. nil: [Service.Send] errs, and hosts deliver what [Service.Issue] returns.
+	// Send delivers a code. It puts the message into a queue and returns at once: a visitor who waits for a relay
+	// learns from the time whether there is an address. nil: [Service.Send] errs, and hosts deliver what
+	// [Service.Issue] returns.
 	Send func(ctx context.Context, m Message) error
 	// Timeout bounds the store calls of one operation. Zero: 5 seconds.
 	Timeout time.Duration
@@ -132,9 +134,10 @@ func (o ownThrottle) Return(ctx context.Context, purpose, key string) error {
 	return o.tries.Return(ctx, purpose, key)
 }
 
-// Issue draws a code for a purpose (a constant of the program, such as "verify-address") and a user, in the place of an earlier
-// one, and counts a sending. The challenge (26 characters) belongs into the visitor's session, the code into the message; neither
-// may travel the other's way. It returns [ErrThrottled], or the error of the store, the throttle or the audit hook.
+// Issue draws a code for a purpose (a constant of the program, such as "verify-address") and a user, in the place of an
+// earlier one, and counts a sending. The challenge (26 characters) belongs into the visitor's session, the code into
+// the message; neither may travel the other's way. It returns [ErrThrottled], or the error of the store, the throttle
+// or the audit hook.
 func (s *Service) Issue(ctx context.Context, purpose, user string) (challenge, code string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
@@ -142,8 +145,8 @@ func (s *Service) Issue(ctx context.Context, purpose, user string) (challenge, c
 	return challenge, code, err
 }
 
-// Send is [Service.Issue] with the delivery: the code goes to the Send hook and nowhere else. An error of the hook is returned
-// and kills the code.
+// Send is [Service.Issue] with the delivery: the code goes to the Send hook and nowhere else. An error of the hook is
+// returned and kills the code.
 func (s *Service) Send(ctx context.Context, purpose, user string) (challenge string, err error) {
 	if s.cfg.Send == nil {
 		return "", errors.New("onetime: Config.Send is nil; set it, or deliver what Issue returns")
@@ -186,8 +189,9 @@ func (s *Service) issue(ctx context.Context, purpose, user string) (challenge, c
 	return challenge, code, expires, nil
 }
 
-// Verify checks a code with the challenge from the visitor's session and uses both up. Spaces and hyphens in the code do not matter.
-// It returns nil, [ErrCode], [ErrThrottled], or the error of the store, the throttle or the audit hook. Only nil is a proof.
+// Verify checks a code with the challenge from the visitor's session and uses both up. Spaces and hyphens in the code
+// do not matter. It returns nil, [ErrCode], [ErrThrottled], or the error of the store, the throttle or the audit hook.
+// Only nil is a proof.
 func (s *Service) Verify(ctx context.Context, purpose, user, challenge, code string) error {
 	if purpose == "" || len(purpose) > maxPurpose || user == "" || len(user) > maxUser {
 		return ErrCode

@@ -233,8 +233,8 @@ func TestSweepRemovesWhatRanOut(t *testing.T) {
 }
 
 func TestCodesAreUniform(t *testing.T) {
-	// 10,000 codes of 6 digits: each digit is expected 1,000 times in each place, with a standard deviation of 30. Six of them
-	// are exceeded by chance once in about ten million runs.
+	// 10,000 codes of 6 digits: each digit is expected 1,000 times in each place, with a standard deviation of 30. Six
+	// of them are exceeded by chance once in about ten million runs.
 	f, ctx := newFixture(t, func(c *onetime.Config) { c.Throttle = generous{} }), t.Context()
 	var counts [6][10]int
 	for range 10_000 {

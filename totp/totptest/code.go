@@ -12,8 +12,8 @@ import (
 )
 
 // Code returns what an authenticator app shows now for a secret with the default parameters (SHA-1, 6 digits). Time is
-// the test's: inside a testing/synctest bubble, the bubble's. A code works once; to get the next one, let 30 seconds pass in the
-// bubble, or ask [CodeAt].
+// the test's: inside a testing/synctest bubble, the bubble's. A code works once; to get the next one, let 30 seconds
+// pass in the bubble, or ask [CodeAt].
 func Code(t testing.TB, secret skans.Secret) string {
 	t.Helper()
 	return CodeAt(t, secret, time.Now())

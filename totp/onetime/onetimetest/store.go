@@ -14,8 +14,8 @@ import (
 	"github.com/skans-go/skans/totp/onetime"
 )
 
-// TestStore is the suite that every onetime.Store must pass. open returns an empty store; it is called once for each case, and
-// cleans up with t.Cleanup. Run it with -race.
+// TestStore is the suite that every onetime.Store must pass. open returns an empty store; it is called once for each
+// case, and cleans up with t.Cleanup. Run it with -race.
 func TestStore(t *testing.T, open func(t *testing.T) onetime.Store) {
 	for _, c := range []struct {
 		name string
