@@ -124,17 +124,10 @@ func (s *snapshot) finish() {
 
 // rule checks one rule and compiles it.
 func (c *compiler) rule(k kind, name string, from Rule) (*rule, error) {
-	errs := []error{from.check(k, name)}
-	if from.keyed() && !c.key {
-		errs = append(errs, errors.New("is opened by a key; set Config.Keys"))
-	}
-	if from.once && !c.spend {
-		errs = append(errs, errors.New("takes each key once; set Config.Spend"))
-	}
-	errs = append(errs,
-		c.roles.known("roles contain", from.roles), c.roles.known("deny contains", from.deny),
+	err := cmp.Or(from.check(k, name), c.available(&from),
+		c.roles.known("allows", from.roles), c.roles.known("denies", from.deny),
 		c.conditions("require", from.require), c.conditions("deny when", from.denyWhen))
-	if err := errors.Join(errs...); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	out := &rule{Rule: from, kind: k, name: name, allowing: c.holding(from.roles)}
@@ -153,6 +146,17 @@ func (c *compiler) rule(k kind, name string, from Rule) (*rule, error) {
 	return out, nil
 }
 
+// available refuses what the configuration has no means for.
+func (c *compiler) available(r *Rule) error {
+	switch {
+	case r.keyed() && !c.key:
+		return errors.New("is opened by a key; set Config.Keys")
+	case r.once && !c.spend:
+		return errors.New("takes each key once; set Config.Spend")
+	}
+	return nil
+}
+
 // check refuses combinations that mean nothing, or something else than they seem to.
 func (r *Rule) check(k kind, name string) error {
 	switch {
@@ -160,6 +164,10 @@ func (r *Rule) check(k kind, name string) error {
 		return errors.New("has no effect; begin with Allow, Public, PublicBecause, PublicWithKey or Inherit")
 	case r.effect == allow && len(r.roles) == 0:
 		return errors.New("allows no role; name one, or leave the line out")
+	case r.effect != allow && len(r.roles) > 0: // only JSON can say this
+		return errors.New("lists roles and does not ask for them; the effect is allow, or the list goes")
+	case r.effect != publicBecause && r.reason != "":
+		return errors.New("gives a reason; only public-because does")
 	case r.effect == inherit && k != fragmentKind:
 		return errors.New("only a fragment can inherit")
 	case r.effect == inherit && Rule{effect: inherit}.String() != r.String():
@@ -224,10 +232,10 @@ func conditionCheck[F any](known map[string]F) func(string, []Condition) error {
 				return fmt.Errorf("%s: %w", where, err)
 			}
 			if _, ok := known[c.words]; c.kind == named && !ok {
-				return fmt.Errorf("authz: %s: condition %q is not in Config.Conditions", where, c.words)
+				return fmt.Errorf("%s: condition %q is not in Config.Conditions", where, c.words)
 			}
 			if seen[c.String()] {
-				return fmt.Errorf("authz: %s: condition %q stands twice", where, c.String())
+				return fmt.Errorf("%s: condition %q stands twice", where, c.String())
 			}
 			seen[c.String()] = true
 		}

@@ -128,7 +128,7 @@ func (c Condition) String() string {
 // MarshalText returns the text form; it fails for a condition that New would refuse.
 func (c Condition) MarshalText() ([]byte, error) {
 	if err := c.check(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("authz: %w", err)
 	}
 	return []byte(c.String()), nil
 }
@@ -154,7 +154,7 @@ func (c *Condition) UnmarshalText(text []byte) error {
 		got = Named(rest)
 	}
 	if err := got.check(); err != nil {
-		return err
+		return fmt.Errorf("authz: %w", err)
 	}
 	if got.String() != string(text) {
 		return fmt.Errorf("authz: a condition is not in its canonical form; write %q", got.String())
@@ -165,10 +165,10 @@ func (c *Condition) UnmarshalText(text []byte) error {
 
 func (c *Condition) check() error {
 	if c.kind == noCondition {
-		return errors.New("authz: unknown condition")
+		return errors.New("unknown condition")
 	}
 	if c.wrong != "" {
-		return errors.New("authz: " + c.wrong)
+		return errors.New(c.wrong)
 	}
 	return nil
 }

@@ -36,6 +36,14 @@ func (st *request) menu() []Item {
 	return items
 }
 
+// escape writes a path value as the request had it; the value of a {rest...} keeps its slashes.
+func escape(value string, rest bool) string {
+	if !rest {
+		return url.PathEscape(value)
+	}
+	return (&url.URL{Path: "/" + value}).EscapedPath()[1:]
+}
+
 // path fills the first route of a page whose path values the request has.
 func (st *request) path(r *rule) (string, bool) {
 	any := false
@@ -51,9 +59,10 @@ func (st *request) path(r *rule) (string, bool) {
 			switch {
 			case s == "{$}":
 			case strings.HasPrefix(s, "{"):
-				value := st.guard.cfg.PathValue(st.http, strings.TrimSuffix(strings.Trim(s, "{}"), "..."))
-				full = full && value != ""
-				b.WriteString(url.PathEscape(value))
+				name, rest := strings.CutSuffix(strings.Trim(s, "{}"), "...")
+				value := st.guard.cfg.PathValue(st.http, name)
+				full = full && (value != "" || rest)
+				b.WriteString(escape(value, rest))
 			default:
 				b.WriteString(s)
 			}

@@ -118,6 +118,21 @@ func TestPoliciesThatDoNotStart(t *testing.T) {
 	}
 }
 
+// TestRulesThatOnlyJSONCanSay: a rule that lists roles and is open all the same would be read as closed.
+func TestRulesThatOnlyJSONCanSay(t *testing.T) {
+	for text, says := range map[string]string{
+		`{"effect":"public","roles":["reader"]}`:                            "lists roles and does not ask for them",
+		`{"effect":"public-because","reason":"sign-in","roles":["reader"]}`: "lists roles and does not ask for them",
+		`{"effect":"public-with-key","roles":["reader"]}`:                   "lists roles and does not ask for them",
+		`{"effect":"allow","roles":["reader"],"reason":"because"}`:          "only public-because",
+	} {
+		p, err := authz.ParsePolicy([]byte(`{"roles":{"reader":{}},"pages":{"see":` + text + `}}`))
+		require.NoError(t, err)
+		_, err = authz.New(p, authz.Config{Subject: nobody})
+		require.ErrorContains(t, err, says)
+	}
+}
+
 func TestConfigsThatDoNotStart(t *testing.T) {
 	for name, c := range map[string]struct {
 		cfg  authz.Config

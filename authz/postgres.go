@@ -38,14 +38,15 @@ const maxPostgresName = 63 // longer ones are cut without an error, and two coul
 // conditions, and deny for a person who also holds an allowed role. A superuser and a role with BYPASSRLS see
 // everything; the application must log in as neither (PostgreSQL manual, "Row Security Policies").
 func (p Policy) PostgresSQL(o PostgresOptions) (string, error) {
-	c := &compiler{conditions: func(_ string, list []Condition) error {
+	wellFormed := func(_ string, list []Condition) error {
 		for _, c := range list {
 			if err := c.check(); err != nil {
 				return err
 			}
 		}
 		return nil
-	}, key: true, spend: true}
+	}
+	c := &compiler{conditions: wellFormed, key: true, spend: true}
 	s, err := c.compile(p)
 	if err != nil {
 		return "", err

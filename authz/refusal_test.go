@@ -156,6 +156,31 @@ func TestMissingAndForeignAnswerAlike(t *testing.T) {
 	require.Equal(t, want, answer("/no/such/page"))
 }
 
+// TestMenuPaths: a page with several routes stands under the first that the request's path values fill.
+func TestMenuPaths(t *testing.T) {
+	h := newHost(t, authz.Policy{Pages: map[authz.Page]authz.Rule{
+		"doc": authz.Public().Menu("Document", 1), "files": authz.Public().Menu("Files", 2), "list": authz.Public().Menu("List", 3),
+	}}, func(c *authz.Config) { c.Templates = nil })
+	h.Handle("GET /doc/{id}", authz.Page("doc"), h.done("doc"))
+	h.Handle("GET /doc/{$}", authz.Page("doc"), h.done("doc"))
+	h.Handle("GET /files/{path...}", authz.Page("files"), h.done("files"))
+	h.Handle("GET /list/{page}", authz.Page("list"), h.done("list"))
+	_, err := h.Handler()
+	require.NoError(t, err)
+	paths := func(values ...string) (out []string) {
+		r := httptest.NewRequest("GET", "/", nil)
+		for i := 0; i < len(values); i += 2 {
+			r.SetPathValue(values[i], values[i+1])
+		}
+		for _, item := range h.Menu(r) {
+			out = append(out, item.Path)
+		}
+		return out
+	}
+	require.Equal(t, []string{"/doc/", "/files/"}, paths(), "a list needs a page that the request does not name")
+	require.Equal(t, []string{"/doc/a%2Fb", "/files/x/y%20z", "/list/2"}, paths("id", "a/b", "path", "x/y z", "page", "2"))
+}
+
 func TestMenuIsWhatMayBeOpened(t *testing.T) {
 	h := mailHost(t)
 	menu := func(target string) (out []authz.Item) {

@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -56,10 +57,12 @@ func compileRoles(defs map[Role]RoleDef, conditions func(string, []Condition) er
 		def := defs[name]
 		def.Includes, def.Require = slices.Clone(def.Includes), slices.Clone(def.Require)
 		r.defs = append(r.defs, def)
-		errs = append(errs, conditions(fmt.Sprintf("role %q", name), def.Require))
-		errs = append(errs, r.known(fmt.Sprintf("role %q includes", name), def.Includes))
+		err := cmp.Or(conditions("require", def.Require), r.known("includes", def.Includes))
 		if def.GrantedBy != "" {
-			errs = append(errs, r.known(fmt.Sprintf("role %q is granted by", name), []Role{def.GrantedBy}))
+			err = cmp.Or(err, r.known("is granted by", []Role{def.GrantedBy}))
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("authz: role %q: %w", name, err))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -78,10 +81,10 @@ func compileRoles(defs map[Role]RoleDef, conditions func(string, []Condition) er
 func (r *roles) known(where string, list []Role) error {
 	for i, role := range list {
 		if r.table.index(string(role)) < 0 {
-			return fmt.Errorf("authz: %s %q, which is not among Roles", where, clip(string(role)))
+			return fmt.Errorf("%s %q, which is not among Roles", where, clip(string(role)))
 		}
 		if slices.Contains(list[:i], role) {
-			return fmt.Errorf("authz: %s %q twice", where, role)
+			return fmt.Errorf("%s %q twice", where, role)
 		}
 	}
 	return nil
