@@ -18,21 +18,22 @@ import (
 
 // core is a compiled schema without its type parameter.
 type core struct {
-	name     string
-	options  Options
-	allow    string
-	methods  []string
-	messages []Messages
-	fields   []*field // all that are read from the request's top level, in the struct's order
-	sources  [sourceCount]map[string]*field
-	body     bodyKind
-	document *field // the JSON object at the top
-	hasFiles bool
-	hasCheck bool
-	maxBody  int64
-	maxQuery int // parameters in the query
-	maxForm  int // parameters or parts in the body
-	rules    *vocabulary
+	name       string
+	options    Options
+	allow      string
+	methods    []string
+	messages   []Messages
+	fields     []*field // all that are read from the request's top level, in the struct's order
+	sources    [sourceCount]map[string]*field
+	body       bodyKind
+	document   *field // the JSON object at the top
+	hasFiles   bool
+	hasCheck   bool
+	checkRules []string // how the struct names what Check does
+	maxBody    int64
+	maxQuery   int // parameters in the query
+	maxForm    int // parameters or parts in the body
+	rules      *vocabulary
 }
 
 type bodyKind uint8
@@ -127,7 +128,11 @@ func (c *core) settle(t reflect.Type) (errs []error) {
 	if err := c.settleMethods(); err != "" {
 		fail("%s", err)
 	}
-	_, c.hasCheck = reflect.New(t).Interface().(checker)
+	zero := reflect.New(t).Interface()
+	_, c.hasCheck = zero.(checker)
+	if named, ok := zero.(interface{ CheckRules() []string }); ok && c.hasCheck {
+		c.checkRules = named.CheckRules()
+	}
 	c.messages = c.options.Messages
 	if c.messages == nil {
 		c.messages = []Messages{English(), Swedish(), Norwegian(), French()}

@@ -15,6 +15,9 @@ func (c *core) describe() string {
 	if c.hasCheck {
 		b.WriteString("check between fields\n")
 	}
+	for _, rule := range c.checkRules {
+		fmt.Fprintf(&b, "check %s\n", rule)
+	}
 	var lines []string
 	for _, f := range c.fields {
 		lines = f.describe(lines, "")
@@ -36,6 +39,9 @@ func (f *field) describe(lines []string, parent string) []string {
 		parts = append(parts, fmt.Sprintf("class %s (%s)", f.class.name, f.class.about), fmt.Sprintf("%d to %d characters, at most %d bytes", f.min, f.max, f.maxBytes))
 	case kindFile:
 		parts = append(parts, f.files.Describe())
+	}
+	if len(f.kinds) > 0 && !strings.Contains(f.ruleText, "kind=") {
+		parts = append(parts, "kinds "+strings.Join(f.kinds, " or "))
 	}
 	if f.ruleText != "" {
 		parts = append(parts, "rule "+f.ruleText)

@@ -70,7 +70,7 @@
 // A refusal is an [*Error] with a status, a reference id and one entry for each wrong field: 405 for the method, 415 for the
 // content type, 413 for the size, 400 for what cannot be read, 422 for what can be read and is wrong, 503 when a file cannot be
 // stored. Rules between fields are a method Check() error on the struct, which runs when all fields are good and
-// returns a [*Conflict] to name some of them.
+// returns a [*Conflict] to name some of them. If the struct also has CheckRules() []string, Describe lists those sentences.
 //
 // # Events
 //
