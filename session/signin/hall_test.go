@@ -202,6 +202,7 @@ type browser struct {
 	h       *hall
 	cookies map[string]string
 	addr    string
+	forward string         // X-Forwarded-For
 	answer  *http.Response // the last one
 	body    string
 }
@@ -217,6 +218,9 @@ func (b *browser) request(method string, step http.HandlerFunc) {
 	r := httptest.NewRequest(method, origin+"/", nil)
 	r.RemoteAddr = b.addr
 	r.Header.Set("Origin", origin)
+	if b.forward != "" {
+		r.Header.Set("X-Forwarded-For", b.forward)
+	}
 	r.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
 	for name, value := range b.cookies {
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
