@@ -48,15 +48,24 @@ type Config struct {
 	// BaseURL is where [Keys.Link] leads, "https://mail.example/"; links are never built from a request's Host. It
 	// may be empty when Link is not used.
 	BaseURL string
+	// Paths are where the pages of the purposes are, below BaseURL, for the links that Run mails; default: the purpose's name.
+	Paths map[Purpose]string
+	// Find returns the account that a submitted name or address belongs to. Needed for [Keys.Request]; called by Run.
+	Find func(ctx context.Context, purpose Purpose, submitted string) (to Recipient, found bool, err error)
+	// Send delivers a mail. Needed for [Keys.Request]; called by Run, one mail at a time, with 30 seconds for each.
+	Send func(ctx context.Context, m Message) error
+	// Throttle bounds the mails to one account; nil: five an hour for each purpose, counted in this process.
+	Throttle Throttle
 	// Audit records the events; nil means that they are not recorded.
 	Audit func(ctx context.Context, event string, attrs ...slog.Attr) error
 }
 
 // Keys issues and redeems activation keys. It is safe for concurrent use.
 type Keys struct {
-	cfg  Config
-	base *url.URL
-	now  func() time.Time
+	cfg      Config
+	base     *url.URL
+	queue    chan request
+	throttle Throttle
 }
 
 const (
@@ -88,7 +97,14 @@ func New(cfg Config) (*Keys, error) {
 			return nil, fmt.Errorf("activation: TTL[%q] must be above 0 and at most 30 days", purpose)
 		}
 	}
-	k := &Keys{cfg: cfg, now: time.Now}
+	cfg.Paths = maps.Clone(cfg.Paths)
+	k := &Keys{cfg: cfg, queue: make(chan request, queueLength), throttle: cfg.Throttle}
+	if k.throttle == nil {
+		k.throttle = &ownThrottle{}
+	}
+	if (cfg.Find == nil) != (cfg.Send == nil) || cfg.Send != nil && cfg.BaseURL == "" {
+		return nil, errors.New("activation: Find, Send and BaseURL belong together")
+	}
 	if cfg.BaseURL != "" {
 		base, err := url.Parse(cfg.BaseURL)
 		if err != nil || base.Scheme != "https" && !loopback(base) || base.Host == "" || base.User != nil || base.RawQuery != "" || base.Fragment != "" {
@@ -122,7 +138,7 @@ func (k *Keys) Issue(ctx context.Context, purpose Purpose, subject, state string
 		Slot:    k.mac("activation.slot", string(purpose), subject),
 		Subject: subject,
 		State:   k.mac("activation.state", string(purpose), subject, state),
-		Expires: k.now().Add(k.ttl(purpose)),
+		Expires: time.Now().Add(k.ttl(purpose)),
 	}
 	if err := k.put(ctx, purpose, r); err != nil {
 		return "", fmt.Errorf("%w: %w", ErrStore, err)
@@ -215,8 +231,8 @@ func (k *Keys) Link(path, key string) (string, error) {
 	return k.base.JoinPath(path, url.PathEscape(key)).String(), nil
 }
 
-// Sweep drops expired records and returns how many. Call it every few minutes.
-func (k *Keys) Sweep(ctx context.Context) (int, error) { return k.cfg.Store.Sweep(ctx, k.now()) }
+// Sweep drops expired records and returns how many. Call it every few minutes, or use [Keys.Run].
+func (k *Keys) Sweep(ctx context.Context) (int, error) { return k.cfg.Store.Sweep(ctx, time.Now()) }
 
 // find returns the record of a key that is good for the purpose, except for its state.
 func (k *Keys) find(ctx context.Context, purpose Purpose, key string) (Record, error) {
@@ -230,7 +246,7 @@ func (k *Keys) find(ctx context.Context, purpose Purpose, key string) (Record, e
 		switch {
 		case err != nil:
 			return Record{}, fmt.Errorf("%w: %w", ErrStore, err)
-		case ok && k.now().Before(r.Expires):
+		case ok && time.Now().Before(r.Expires):
 			return r, nil
 		case ok:
 			return Record{}, k.refuse(ctx, purpose, r.Subject, "expired")

@@ -70,11 +70,8 @@ func (s suite) consume(t *testing.T, id activation.ID) bool {
 }
 
 func (s suite) putGet(t *testing.T) {
-	for _, subject := range []string{"anna", "å ä ö 🦉", "o'hara; DROP TABLE", string(make([]byte, 100))} {
+	for _, subject := range []string{"anna", "å ä ö 🦉", "o'hara; DROP TABLE", "a\tb\nc"} {
 		r := record(subject)
-		if subject[0] == 0 {
-			r.Subject = "a\tb\nc"
-		}
 		s.put(t, r)
 		for range 2 {
 			got, ok, err := s.store.Get(s.ctx, r.ID)
