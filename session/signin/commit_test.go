@@ -266,6 +266,8 @@ func TestAStoreThatErrsSignsNobodyIn(t *testing.T) {
 		store.err = down
 		require.Equal(t, http.StatusServiceUnavailable, b.factor(h.code(secret)).(signin.Denied).Status)
 		require.Empty(t, b.user())
+		require.Regexp(t, `^[0-9a-f]{64}$`, store.seen.ID, "as onetime.Entry says")
+		require.Len(t, store.seen.MAC, 32)
 	})
 }
 
@@ -283,10 +285,12 @@ func (f *failingFactors) Load(ctx context.Context, user string) (totp.Record, er
 
 type failingPending struct {
 	onetime.Store
-	err error
+	err  error
+	seen onetime.Entry
 }
 
 func (f *failingPending) Put(ctx context.Context, purpose, user string, e onetime.Entry) error {
+	f.seen = e
 	if f.err != nil {
 		return f.err
 	}

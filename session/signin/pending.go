@@ -51,7 +51,7 @@ func (v *visit) secondFactor(a throttle.Attempt, methods ...session.Method) Outc
 		return v.deny(broken("factors"))
 	}
 	p := pendingLogin{
-		Nonce: rand.Text(), User: v.user.ID, Stamp: v.stamp(), Methods: methods, Pathway: v.pathway,
+		Nonce: newNonce(), User: v.user.ID, Stamp: v.stamp(), Methods: methods, Pathway: v.pathway,
 		Name: a.Name, Addr: a.Addr, Device: a.Device,
 	}
 	switch {
@@ -66,6 +66,13 @@ func (v *visit) secondFactor(a throttle.Attempt, methods ...session.Method) Outc
 		return v.enrol(p)
 	}
 	return v.grant(a, methods...)
+}
+
+// newNonce is shaped as the id of a onetime.Entry, which a store may hold in a column of that width.
+func newNonce() string {
+	var random [32]byte
+	_, _ = rand.Read(random[:]) // never fails: crypto/rand ends the program instead
+	return hex.EncodeToString(random[:])
 }
 
 // requirement is what the host says of the account.
