@@ -7,3 +7,11 @@ func CachedKeys(v *Vault) int {
 	defer c.mu.RUnlock()
 	return len(c.keys)
 }
+
+// QueuedKeys returns how many names wait for their expiry in the memory of a vault.
+func QueuedKeys(v *Vault) int {
+	c := v.cached()
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return len(c.queue)
+}

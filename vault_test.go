@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -165,9 +166,12 @@ func TestVaultStoredKeysStayWithTheirSubject(t *testing.T) {
 		"the key and its id": func(anna, bo *skans.SubjectKey) { anna.Wrapped, anna.ID = bo.Wrapped, bo.ID },
 		"the id":             func(anna, bo *skans.SubjectKey) { anna.ID = bo.ID },
 		"all":                func(anna, bo *skans.SubjectKey) { *anna = *bo },
-		"a bit":              func(anna, _ *skans.SubjectKey) { anna.Wrapped[len(anna.Wrapped)-1] ^= 1 },
-		"what wrapped it":    func(anna, _ *skans.SubjectKey) { anna.Wrapped[0] = 'x' },
-		"nothing":            func(anna, _ *skans.SubjectKey) { anna.Wrapped = nil },
+		"another's erasure": func(anna, bo *skans.SubjectKey) {
+			*anna = skans.SubjectKey{Subject: bo.Subject, ID: bo.ID, Erased: time.Now()}
+		},
+		"a bit":           func(anna, _ *skans.SubjectKey) { anna.Wrapped[len(anna.Wrapped)-1] ^= 1 },
+		"what wrapped it": func(anna, _ *skans.SubjectKey) { anna.Wrapped[0] = 'x' },
+		"nothing":         func(anna, _ *skans.SubjectKey) { anna.Wrapped = nil },
 	} {
 		for _, kms := range []skans.KMS{nil, newKMS()} {
 			t.Run(fmt.Sprintf("%s %T", name, kms), func(t *testing.T) {

@@ -113,10 +113,13 @@ func (v *Vault) wrap(ctx context.Context, root []byte, subject string) ([]byte, 
 }
 
 func (v *Vault) unwrap(ctx context.Context, stored SubjectKey, subject string) (key *dataKey, root []byte, err error) {
+	if stored.Subject != subject {
+		return nil, nil, fmt.Errorf("key store: %w", ErrTampered)
+	}
 	if !stored.Erased.IsZero() {
 		return nil, nil, ErrErased
 	}
-	if stored.Subject != subject || len(stored.Wrapped) == 0 {
+	if len(stored.Wrapped) == 0 {
 		return nil, nil, fmt.Errorf("key store: %w", ErrTampered)
 	}
 	switch by, wrapped := stored.Wrapped[0], stored.Wrapped[1:]; {

@@ -69,6 +69,7 @@ func TestVaultCacheUnderChange(t *testing.T) {
 			seal(t, v, subject, "plain")
 			time.Sleep(time.Second)
 			require.LessOrEqual(t, skans.CachedKeys(v), 4)
+			require.LessOrEqual(t, skans.QueuedKeys(v), 8)
 		}
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()

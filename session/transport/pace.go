@@ -32,9 +32,6 @@ func paced(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
 		pw := &pacedWriter{ResponseWriter: w, control: control}
-		if r.ProtoMajor == 1 {
-			_ = control.SetWriteDeadline(time.Time{}) // that of the last answer on this connection
-		}
 		if r.Body == nil || r.Body == http.NoBody {
 			next.ServeHTTP(pw, r)
 			pw.finish()
@@ -147,7 +144,7 @@ func (w *pacedWriter) relax() {
 	w.unread = nil
 }
 
-// finish bounds what net/http sends after the handler returned, and after leftover.
+// finish bounds what net/http sends after the handler returned, and after leftover. It takes the deadline back itself.
 func (w *pacedWriter) finish() {
 	if !w.hijacked {
 		_ = w.control.SetWriteDeadline(time.Now().Add(leftover + stall))

@@ -79,7 +79,7 @@ func TestSlowBodies(t *testing.T) {
 		{"a byte every ten seconds", 1, 10 * time.Second, 1000, 0, false},
 		{"half the least rate", 512, time.Second, 100 << 10, 0, false},
 		{"twice the least rate for ten minutes", 2048, time.Second, 1200 << 10, 0, true},
-		{"a short wait", 512, 25 * time.Second, 512, 0, true},
+		{"a short wait", 512, 25 * time.Second, 1024, 0, true},
 		{"a handler that takes its time", 1000, 0, 1000, time.Hour, true},
 		{"a rich start does not buy a long end", 100 << 10, 40 * time.Second, 200 << 10, 0, false},
 	} {
@@ -101,10 +101,10 @@ func TestSlowBodies(t *testing.T) {
 				require.NoError(t, err)
 				sender.Go(func() {
 					for sent := 0; sent < c.whole; sent += c.piece {
-						time.Sleep(c.every)
 						if _, err := io.WriteString(conn, strings.Repeat("x", c.piece)); err != nil {
 							return
 						}
+						time.Sleep(c.every)
 					}
 				})
 				err = <-result
@@ -141,6 +141,40 @@ func TestSlowBodyOverHTTP2(t *testing.T) {
 		}
 		require.ErrorIs(t, <-result, os.ErrDeadlineExceeded)
 		require.Less(t, time.Since(began), time.Minute)
+	})
+}
+
+// A handler that rests between two reads is not the client's fault, and over HTTP/2 a deadline ends a stream that nobody
+// reads as well.
+func TestHandlerThatRestsOverHTTP2(t *testing.T) {
+	const text = "a body in two pieces"
+	served(t, func(_ http.ResponseWriter, r *http.Request) error {
+		if _, err := io.ReadFull(r.Body, make([]byte, 1)); err != nil {
+			return err
+		}
+		time.Sleep(2 * time.Hour)
+		rest, err := io.ReadAll(r.Body)
+		if string(rest) != text[1:] && err == nil {
+			err = errors.New("cut")
+		}
+		return err
+	}, func(t *testing.T, p *pipes, result <-chan error) {
+		client := &http.Client{Transport: &http.Transport{
+			ForceAttemptHTTP2: true,
+			DialTLSContext:    func(context.Context, string, string) (net.Conn, error) { return p.dial("h2"), nil },
+		}}
+		defer client.CloseIdleConnections()
+		body, pieces := io.Pipe()
+		go func() {
+			_, _ = io.WriteString(pieces, text[:1])
+			time.Sleep(time.Hour)
+			_, _ = io.WriteString(pieces, text[1:])
+			_ = pieces.Close()
+		}()
+		res, err := client.Post("https://mail.example/", "text/plain", body)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		require.NoError(t, <-result)
 	})
 }
 
@@ -335,6 +369,7 @@ func TestHijack(t *testing.T) {
 	})
 }
 
+// The deadline of one answer is not that of the next.
 func TestExpectContinueOnAnOldConnection(t *testing.T) {
 	served(t, func(w http.ResponseWriter, r *http.Request) error {
 		body, err := io.ReadAll(r.Body)
