@@ -2,6 +2,7 @@ package sanitize
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 
 	"golang.org/x/net/html/atom"
@@ -10,56 +11,61 @@ import (
 // bodyElement are the attributes that <body> hands to the <div> that stands for it.
 var bodyElement = &element{name: "body", atom: atom.Body, role: block, attrs: set(aBgColor, aText)}
 
+// A tag is what is known of the tag whose attributes are being read.
+type tag struct {
+	*element
+	seen    attrSet
+	blocked int     // loads that were blocked before it: one picture with three addresses is one picture
+	to      address // where it leads
+}
+
 // attributes writes the attributes of the current tag that may stay. For a link it returns where it leads.
-func (w *washing) attributes(e *element, more bool) (to address) {
+func (w *washing) attributes(e *element, more bool) address {
 	allowed := e.attrs | global
 	if w.comment {
-		allowed = (e.attrs | global) & inComment
+		allowed &= inComment
 	}
-	var seen attrSet
-	blocked := w.report.Blocked
+	w.tag = tag{element: e, blocked: w.report.Blocked}
 	w.style = w.style[:0]
 	for more {
-		var rawKey, rawValue []byte
-		rawKey, rawValue, more = w.tokens.TagAttr()
-		def, known := attributes[string(rawKey)]
-		if !known || !allowed.has(def.attr) {
-			w.dropAttribute(e, string(rawKey), rawValue, blocked)
-			continue
-		}
-		if seen.has(def.attr) {
-			continue // the first one counts (HTML standard, 13.2.5.33)
-		}
-		seen |= set(def.attr)
-		if def.attr == aID || def.attr == aName {
-			seen |= set(aID, aName) // both become the id
-		}
-		if !bytes.ContainsAny(rawValue, "\x00") { // no mail program writes one
-			w.attribute(e, def.attr, string(rawKey), string(rawValue), def.check, &to, blocked)
+		var key, value []byte
+		key, value, more = w.tokens.TagAttr()
+		def, known := attributes[string(key)]
+		switch {
+		case !known || !allowed.has(def.attr):
+			w.dropAttribute(string(key), value)
+		case w.tag.seen.has(def.attr): // the first one counts (HTML standard, 13.2.5.33)
+		case bytes.IndexByte(value, 0) >= 0: // no mail program writes one
+			w.report.Removed++
+		default:
+			w.tag.seen |= set(def.attr)
+			if def.attr == aID || def.attr == aName {
+				w.tag.seen |= set(aID, aName) // both become the id
+			}
+			w.attribute(def.attr, key, string(value), def.check)
 		}
 	}
 	if len(w.style) > 0 {
 		w.disputed = w.disputed || !confirmsStyle(w.style)
 		w.write("style", w.style)
 	}
-	return to
+	return w.tag.to
 }
 
 // maxStyles bounds what appendStyle remembers.
 const maxStyles = 64
 
-// appendStyle cleans a style. It remembers those of which it removed nothing: that is counted each time.
+// appendStyle cleans a style. It remembers those of which it removed nothing: what is removed is counted each time.
 func (w *washing) appendStyle(value string) {
-	if clean, ok := w.styles[value]; ok {
+	if clean, ok := w.styles[value]; ok && len(w.style) == 0 {
 		w.style = append(w.style, clean...)
 		return
 	}
-	mark := len(w.style)
+	fresh, blocked := len(w.style) == 0, w.report.Blocked
 	d := declarations{blocked: w.refuseLoad}
-	blocked := w.report.Blocked
 	w.style = d.appendTo(w.style, value)
 	w.report.Removed += d.removed
-	if mark == 0 && d.removed == 0 && w.report.Blocked == blocked && len(w.styles) < maxStyles {
+	if fresh && d.removed == 0 && w.report.Blocked == blocked && len(w.styles) < maxStyles {
 		if w.styles == nil {
 			w.styles = make(map[string]string)
 		}
@@ -67,34 +73,31 @@ func (w *washing) appendStyle(value string) {
 	}
 }
 
-func (w *washing) dropAttribute(e *element, key string, value []byte, blocked int) {
+func (w *washing) dropAttribute(key string, value []byte) {
 	switch {
-	case loads[key] && w.report.Blocked == blocked:
+	case loads[key] && w.report.Blocked == w.tag.blocked:
 		w.refuseLoad(string(value))
-	case e.atom == atom.A && (key == "rel" || key == "target"): // every link gets its own
-	case key == "class" && e.atom == atom.P && !w.comment && bytes.HasPrefix(value, []byte("Mso")):
+	case w.tag.atom == atom.A && (key == "rel" || key == "target"): // every link gets its own
+	case key == "class" && w.tag.atom == atom.P && !w.comment && bytes.HasPrefix(value, []byte("Mso")):
 		// Outlook's paragraphs get their margin from a style sheet that is gone; without this a letter doubles in length.
-		w.style = []byte("margin:0" + w.styleRest())
+		const margin = "margin:0"
+		if len(w.style) == 0 {
+			w.style = append(w.style, margin...)
+		} else {
+			w.style = []byte(margin + ";" + string(w.style))
+		}
 	default:
 		w.report.Removed++
 	}
 }
 
-// styleRest returns what is already in the style, behind a semicolon.
-func (w *washing) styleRest() string {
-	if len(w.style) == 0 {
-		return ""
-	}
-	return ";" + string(w.style)
-}
-
-func (w *washing) attribute(e *element, a attr, key, value string, check func([]byte, string) ([]byte, bool), to *address, blocked int) {
+func (w *washing) attribute(a attr, key []byte, value string, check func([]byte, string) ([]byte, bool)) {
 	switch a {
 	case aHref:
-		*to = w.href(value)
+		w.tag.to = w.href(value)
 		return
 	case aSrc:
-		w.src(value, blocked)
+		w.src(value)
 		return
 	case aStyle:
 		w.appendStyle(value)
@@ -105,17 +108,31 @@ func (w *washing) attribute(e *element, a attr, key, value string, check func([]
 		}
 		return
 	}
-	if e == bodyElement {
+	if w.tag.element == bodyElement {
 		w.bodyColor(a, value)
 		return
 	}
 	var buf [128]byte
 	clean, ok := check(buf[:0], value)
-	if !ok {
+	if !ok || (a == aColSpan || a == aRowSpan || a == aSpan) && !w.widen(clean) {
 		w.report.Removed++
 		return
 	}
-	w.write(key, clean)
+	w.b.out = append(append(append(w.b.out, ' '), key...), `="`...)
+	w.b.out = append(appendEscaped(w.b.out, clean), '"')
+}
+
+// maxSpans bounds what all spans of a letter add up to. A thousand cells that each span a thousand columns are a
+// million columns, and a browser that lays them out does nothing else for a while.
+const maxSpans = 20_000
+
+func (w *washing) widen(digits []byte) bool {
+	n, err := strconv.Atoi(string(digits))
+	if err != nil || n > maxSpans-w.spans {
+		return false
+	}
+	w.spans += n
+	return true
 }
 
 func (w *washing) bodyColor(a attr, value string) {
@@ -189,7 +206,7 @@ func (w *washing) href(value string) address {
 }
 
 // src writes the address of a picture, or counts it.
-func (w *washing) src(value string, blocked int) {
+func (w *washing) src(value string) {
 	trimmed := strings.Trim(value, blanks)
 	scheme, rest, _ := strings.Cut(trimmed, ":")
 	switch strings.ToLower(scheme) {
@@ -218,7 +235,7 @@ func (w *washing) src(value string, blocked int) {
 		w.remote = true
 		return
 	}
-	if w.report.Blocked == blocked {
+	if w.report.Blocked == w.tag.blocked {
 		w.refuseLoad(value)
 	}
 }

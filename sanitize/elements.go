@@ -43,7 +43,6 @@ var elements = index([]element{
 	{"aside", atom.Aside, block, 0, false},
 	{"b", atom.B, format, 0, true},
 	{"bdi", atom.Bdi, inline, 0, false},
-	{"bdo", atom.Bdo, inline, 0, false},
 	{"big", atom.Big, format, 0, false},
 	{"blockquote", atom.Blockquote, block, 0, true},
 	{"br", atom.Br, void, set(aClear), true},

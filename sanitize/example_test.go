@@ -7,7 +7,7 @@ import (
 )
 
 func ExampleNewMail() {
-	pictures := map[string][]byte{"logo@example": []byte("\x89PNG\r\n\x1a\n…")}
+	pictures := map[string][]byte{} // by Content-ID
 	mail := sanitize.NewMail(sanitize.Mail{
 		IDPrefix: "m42-",
 		CID:      func(id string) (string, bool) { return sanitize.DataPicture(pictures[id], 1<<20) },

@@ -43,7 +43,7 @@ func TestLettersInABrowser(t *testing.T) {
 		raw, err := os.ReadFile(file)
 		require.NoError(t, err)
 		name := filepath.Base(file)
-		h, _, err := letterWasher().Wash(string(raw))
+		h, _, err := letterWasher(t).Wash(string(raw))
 		require.NoError(t, err)
 		mux.HandleFunc("GET /before/"+name, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")

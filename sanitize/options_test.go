@@ -1,8 +1,12 @@
 package sanitize_test
 
 import (
+	"bytes"
 	"encoding/base64"
+	"encoding/binary"
+	"hash/crc32"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -55,7 +59,8 @@ func TestRemotePictures(t *testing.T) {
 }
 
 func TestPicturesThatCameAlong(t *testing.T) {
-	png := []byte("\x89PNG\r\n\x1a\n and more")
+	png, err := os.ReadFile("testdata/green.png")
+	require.NoError(t, err)
 	uri, ok := sanitize.DataPicture(png, 100)
 	require.True(t, ok)
 	w := sanitize.NewMail(sanitize.Mail{CID: func(id string) (string, bool) {
@@ -92,10 +97,74 @@ func TestPicturesThatCameAlong(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, h.String())
 	}
-	_, ok = sanitize.DataPicture(png, 5)
+}
+
+// TestDataPicture measures headers written after the specifications: PNG (11.2.2), GIF89a (18), JPEG (ITU T.81, B.2.2), WebP (RFC 9649).
+func TestDataPicture(t *testing.T) {
+	square, err := os.ReadFile("testdata/green.png")
+	require.NoError(t, err)
+	huge := bytes.Clone(square)
+	binary.BigEndian.PutUint32(huge[16:], 40_000)
+	binary.BigEndian.PutUint32(huge[20:], 40_000)
+	binary.BigEndian.PutUint32(huge[29:], crc32.ChecksumIEEE(huge[12:29]))
+	jpeg := func(w, h string) []byte {
+		return []byte("\xff\xd8\xff\xc0\x00\x11\x08" + h + w + "\x03\x01\x11\x00\x02\x11\x00\x03\x11\x00")
+	}
+	riff := func(chunk string) []byte {
+		return []byte("RIFF\x00\x01\x00\x00WEBP" + chunk + strings.Repeat("\x00", 20))
+	}
+	for name, c := range map[string]struct {
+		picture []byte
+		mime    string // empty: refused
+	}{
+		"png":               {square, "image/png"},
+		"png of 6 GB":       {huge, ""},
+		"png cut":           {square[:20], ""},
+		"gif":               {[]byte("GIF89a\x10\x00\x10\x00\x00\x00\x00;"), "image/gif"},
+		"gif and script":    {[]byte("GIF89a=1;alert(1)"), ""}, // as a picture it would be 12,605 by 24,891 pixels
+		"jpeg":              {jpeg("\x00\x10", "\x00\x10"), "image/jpeg"},
+		"jpeg of 16 GB":     {jpeg("\xff\xff", "\xff\xff"), ""},
+		"webp lossy":        {riff("VP8 \x10\x00\x00\x00\x00\x00\x00\x9d\x01\x2a\x10\x00\x10\x00"), "image/webp"},
+		"webp lossless":     {riff("VP8L\x10\x00\x00\x00\x2f\x0f\xc0\x03\x00"), "image/webp"},
+		"webp extended":     {riff("VP8X\x0a\x00\x00\x00\x00\x00\x00\x00\x0f\x00\x00\x0f\x00\x00"), "image/webp"},
+		"webp of 1 PB":      {riff("VP8X\x0a\x00\x00\x00\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff"), ""},
+		"webp without size": {riff("XXXX"), ""},
+		"wave":              {[]byte("RIFF\x00\x01\x00\x00WAVEfmt " + strings.Repeat("\x00", 20)), ""},
+		"svg":               {[]byte("<svg/>"), ""},
+		"html":              {[]byte("<script>"), ""},
+		"nothing":           {nil, ""},
+	} {
+		uri, ok := sanitize.DataPicture(c.picture, 1000)
+		require.Equal(t, c.mime != "", ok, name)
+		if ok {
+			require.Equal(t, "data:"+c.mime+";base64,"+base64.StdEncoding.EncodeToString(c.picture), uri, name)
+		}
+	}
+	_, ok := sanitize.DataPicture(square, len(square)-1)
 	require.False(t, ok)
-	_, ok = sanitize.DataPicture([]byte("<svg/>"), 100)
-	require.False(t, ok)
+}
+
+func TestBrowserIsNotAskedForAMillionColumns(t *testing.T) {
+	h, _, err := sanitize.NewMail(sanitize.Mail{}).Wash("<table><tr>" + strings.Repeat("<td colspan=999>x", 1000))
+	require.NoError(t, err)
+	require.LessOrEqual(t, strings.Count(h.String(), "colspan"), 20)
+	require.Equal(t, 1000, strings.Count(h.String(), "<td"))
+}
+
+func TestTurnedLetters(t *testing.T) {
+	h, _, err := sanitize.NewMail(sanitize.Mail{}).Wash("<a href=https://evil.example>\u202eelpmaxe.knab</a><bdo dir=rtl>x</bdo> שלום\u200f!")
+	require.NoError(t, err)
+	require.Contains(t, h.String(), ">elpmaxe.knab</a>x שלום\u200f!")
+}
+
+func TestCell(t *testing.T) {
+	for in, want := range map[string]string{
+		`=HYPERLINK("https://evil.example")`: `'=HYPERLINK("https://evil.example")`,
+		"+1+cmd|'/c calc'!A0":                "'+1+cmd|'/c calc'!A0", "-2+3": "'-2+3", "@SUM(A1)": "'@SUM(A1)", "＝1": "'＝1", "\t=1": "'\t=1", "\r\n=1": "'\n=1", "  =1": "'  =1",
+		"-1 200,50": "-1 200,50", "+46": "+46", "-": "'-", "Anna": "Anna", "a=b": "a=b", "": "", "\x00=1": "'=1",
+	} {
+		require.Equal(t, want, sanitize.Cell(in))
+	}
 }
 
 func TestNamesArePrefixedOrDropped(t *testing.T) {
@@ -126,6 +195,7 @@ func TestLinks(t *testing.T) {
 		`<a href="ftp://a.example/">x</a>`:                                           `x`,
 		`<a href="/mail/delete?id=1">x</a>`:                                          `x`,
 		`<a href="MAILTO:a@b.example?subject=å ä">x</a>`:                             `<a href="mailto:a@b.example?subject=å%20ä">x</a>`,
+		`<a href="tel:*%2306%23">x</a>`:                                              `x`,
 		`<a href="tel:+46 8 123 45">x</a>`:                                           `<a href="tel:+46%208%20123%2045">x</a>`,
 		`<a href="https://x.example" rel=opener target=_top ping=/x>x</a>`:           `<a href="https://x.example"` + rel + `>x</a>`,
 		`<a href="` + "https://x.example/" + strings.Repeat("a", 20<<10) + `">x</a>`: `x`,

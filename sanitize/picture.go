@@ -3,6 +3,12 @@ package sanitize
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
+	"image"
+	"image/gif"
+	"image/jpeg"
+	"image/png"
+	"io"
 	"strings"
 )
 
@@ -16,41 +22,76 @@ const (
 	Allow
 )
 
+// maxPixels bounds the area of a picture. A browser needs four bytes for each pixel, however few the file has.
+const maxPixels = 40_000_000
+
 // rasters are the pictures that a browser only paints. SVG is a document and is not among them.
-var rasters = []struct{ mime, magic string }{
-	{"image/png", "\x89PNG\r\n\x1a\n"},
-	{"image/jpeg", "\xff\xd8\xff"},
-	{"image/gif", "GIF8"},
-	{"image/webp", "RIFF"},
+var rasters = []struct {
+	mime, magic string
+	measure     func(io.Reader) (image.Config, error)
+}{
+	{"image/png", "\x89PNG\r\n\x1a\n", png.DecodeConfig},
+	{"image/jpeg", "\xff\xd8\xff", jpeg.DecodeConfig},
+	{"image/gif", "GIF8", gif.DecodeConfig},
+	{"image/webp", "RIFF", measureWebP},
 }
 
-// DataPicture returns picture as a data: URI for [Mail.CID], if it begins as PNG, JPEG, GIF or WebP and has at most max bytes.
+// DataPicture returns picture as a data: URI for [Mail.CID], if it is a PNG, JPEG, GIF or WebP of at most max bytes and 40 million pixels.
 // The type comes from the bytes, whatever the letter calls them.
 func DataPicture(picture []byte, max int) (url string, ok bool) {
 	if len(picture) > max {
 		return "", false
 	}
 	for _, r := range rasters {
-		if !bytes.HasPrefix(picture, []byte(r.magic)) || r.mime == "image/webp" && (len(picture) < 12 || string(picture[8:12]) != "WEBP") {
+		if !bytes.HasPrefix(picture, []byte(r.magic)) {
 			continue
+		}
+		size, err := r.measure(bytes.NewReader(picture))
+		if err != nil || size.Width <= 0 || size.Height <= 0 || size.Width > maxPixels/size.Height {
+			return "", false
 		}
 		return "data:" + r.mime + ";base64," + base64.StdEncoding.EncodeToString(picture), true
 	}
 	return "", false
 }
 
-// dataPicture accepts a data: URI of a raster picture whose bytes begin as its type says.
+// measureWebP reads the size from the first chunk of a WebP file (RFC 9649, 2.5 to 2.7).
+func measureWebP(r io.Reader) (image.Config, error) {
+	var head [30]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil || string(head[8:12]) != "WEBP" {
+		return image.Config{}, image.ErrFormat
+	}
+	data := head[20:]
+	switch string(head[12:16]) {
+	case "VP8 ": // a key frame: tag, start code, then 14 bits each
+		if data[3] != 0x9D || data[4] != 0x01 || data[5] != 0x2A {
+			break
+		}
+		return image.Config{Width: int(binary.LittleEndian.Uint16(data[6:]) & 0x3FFF), Height: int(binary.LittleEndian.Uint16(data[8:]) & 0x3FFF)}, nil
+	case "VP8L": // signature, then 14 bits each, less one
+		if data[0] != 0x2F {
+			break
+		}
+		bits := binary.LittleEndian.Uint32(data[1:])
+		return image.Config{Width: int(bits&0x3FFF) + 1, Height: int(bits>>14&0x3FFF) + 1}, nil
+	case "VP8X": // flags, then 24 bits each, less one
+		return image.Config{Width: uint24(data[4:]) + 1, Height: uint24(data[7:]) + 1}, nil
+	}
+	return image.Config{}, image.ErrFormat
+}
+
+func uint24(b []byte) int { return int(b[0]) | int(b[1])<<8 | int(b[2])<<16 }
+
+// dataPicture accepts a data: URI of a raster picture, and writes it anew from its bytes.
 func dataPicture(raw string, max int) (string, bool) {
 	head, data, ok := strings.Cut(raw, ",")
-	if !ok || len(data)/4*3 > max || !strings.HasPrefix(strings.ToLower(head), "data:image/") {
+	if !ok || len(data)/4*3 > max+3 || !strings.HasPrefix(strings.ToLower(head), "data:image/") || !strings.HasSuffix(strings.ToLower(head), ";base64") {
 		return "", false
 	}
-	picture, err := base64.StdEncoding.DecodeString(strings.Map(func(r rune) rune {
-		if r <= ' ' {
-			return -1
-		}
-		return r
-	}, data))
+	if strings.ContainsAny(data, blanks) {
+		data = strings.Join(strings.Fields(data), "")
+	}
+	picture, err := base64.StdEncoding.DecodeString(data)
 	if err != nil {
 		return "", false
 	}

@@ -32,7 +32,8 @@ func parseLink(raw string) (address, bool) {
 	case "http", "https":
 		return parseWeb(scheme, rest)
 	case "mailto", "tel", "sms":
-		if rest == "" {
+		// "tel:*#06#" and the like are orders to the telephone or its network, not numbers.
+		if rest == "" || scheme != "mailto" && strings.ContainsAny(percentDecode(rest), "*#") {
 			return address{}, false
 		}
 		return address{scheme: scheme, full: scheme + ":" + escapeURL(rest)}, true

@@ -80,6 +80,8 @@ type washing struct {
 	styles   map[string]string // what styles became: letters repeat them for every cell
 	body     bool              // the body's attributes have been taken over
 	pre      int               // where the last <pre> begins: parsers drop the first line end there, and the next one when it is written again
+	tag      tag
+	spans    int // what all spans add up to
 	buf      []byte
 	style    []byte
 }
@@ -230,7 +232,8 @@ func (w *washing) startLink(e *element, more bool) {
 }
 
 // appendEscaped escapes text for element content and attributes alike, exactly as golang.org/x/net/html does, so that the judge
-// can compare bytes. NUL and other controls are dropped, and bytes that are not UTF-8 become U+FFFD.
+// can compare bytes. NUL and other controls are dropped, bytes that are not UTF-8 become U+FFFD, and the two characters that turn letters
+// around (U+202D and U+202E) go: a link that reads "bank.example" must be spelt so.
 func appendEscaped(dst, text []byte) []byte {
 	for i := 0; i < len(text); {
 		c := text[i]
@@ -257,7 +260,7 @@ func appendEscaped(dst, text []byte) []byte {
 		r, n := utf8.DecodeRune(text[i:])
 		if r == utf8.RuneError && n == 1 {
 			dst = append(dst, "\uFFFD"...)
-		} else if r >= 0xA0 {
+		} else if r >= 0xA0 && r != 0x202D && r != 0x202E {
 			dst = append(dst, text[i:i+n]...)
 		}
 		i += n
