@@ -163,6 +163,7 @@ func (a *app) serve(ctx context.Context) error {
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 	defer cancel()
 	err := errors.Join(a.server.Shutdown(grace), a.mail.Shutdown(grace))
+	_ = a.smtp.Close() // for a server that was told to stop before it began: it would listen for ever
 	wg.Wait()
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		err = errors.Join(cause, err)

@@ -41,7 +41,12 @@ func parseOptions(args []string) (options, error) {
 	flags.StringVar(&o.smtp, "smtp", "127.0.0.1:2525", "address for SMTP")
 	flags.StringVar(&o.data, "data", "maildata", "folder for everything that is kept")
 	flags.BoolVar(&o.demo, "demo", false, "fill an empty mailbox with people and letters to look at")
+	flags.SetOutput(io.Discard) // the error is one line, and main's to print
 	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			flags.SetOutput(os.Stdout)
+			flags.Usage()
+		}
 		return o, err
 	}
 	if flags.NArg() > 0 {
