@@ -108,7 +108,7 @@ func TestDataPicture(t *testing.T) {
 	binary.BigEndian.PutUint32(huge[20:], 40_000)
 	binary.BigEndian.PutUint32(huge[29:], crc32.ChecksumIEEE(huge[12:29]))
 	jpeg := func(w, h string) []byte {
-		return []byte("\xff\xd8\xff\xc0\x00\x11\x08" + h + w + "\x03\x01\x11\x00\x02\x11\x00\x03\x11\x00")
+		return []byte("\xff\xd8\xff\xc0\x00\x11\x08" + h + w + "\x03\x01\x11\x00\x02\x11\x00\x03\x11\x00\xff\xda\x00\x0c" + strings.Repeat("\x00", 10))
 	}
 	riff := func(chunk string) []byte {
 		return []byte("RIFF\x00\x01\x00\x00WEBP" + chunk + strings.Repeat("\x00", 20))
