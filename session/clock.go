@@ -8,29 +8,29 @@ import (
 // A clock follows the wall clock forward and never back. When the wall clock is set back, time goes on by the monotonic
 // reading, so that no idle timeout or deadline gets longer; set ahead, sessions end early, which is the safe side.
 type clock struct {
-	read   func() time.Time // nil: time.Now
-	anchor atomic.Pointer[time.Time]
+	set    time.Duration // how far a test has set the wall clock
+	anchor atomic.Pointer[clockAnchor]
+}
+
+// A clockAnchor is a moment in both readings.
+type clockAnchor struct {
+	steady, wall time.Time
 }
 
 func (c *clock) now() time.Time {
-	read := c.read
-	if read == nil {
-		read = time.Now
-	}
-	t := read()
+	t := time.Now()
+	wall := t.Round(0).Add(c.set)
 	anchor := c.anchor.Load()
 	if anchor == nil {
-		c.anchor.CompareAndSwap(nil, &t)
-		return t.Round(0)
-	}
-	steady := anchor.Round(0).Add(t.Sub(*anchor)) // Sub uses the monotonic reading, Add on the wall clock of the anchor
-	wall := t.Round(0)
-	if wall.Sub(steady) > time.Second {
-		fresh := t // only here, so that the common path allocates nothing
-		c.anchor.CompareAndSwap(anchor, &fresh)
-	}
-	if wall.After(steady) {
+		c.anchor.CompareAndSwap(nil, &clockAnchor{t, wall})
 		return wall
 	}
-	return steady
+	steady := anchor.wall.Add(t.Sub(anchor.steady)) // Sub uses the monotonic reading
+	if !wall.After(steady) {
+		return steady
+	}
+	if wall.Sub(steady) > time.Second { // small corrections cost no new anchor
+		c.anchor.CompareAndSwap(anchor, &clockAnchor{t, wall})
+	}
+	return wall
 }

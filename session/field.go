@@ -8,7 +8,6 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
-	"strings"
 )
 
 var (
@@ -60,17 +59,20 @@ func fieldOfForm(r *http.Request) (string, error) {
 	return "", errNoField
 }
 
-// tokenOf returns the value of the pair if it is the token's.
+// tokenOf returns the value of the pair if it is the token's. One that is too long comes back cut, and is no token.
 func tokenOf(pair []byte) (string, bool) {
-	if len(pair) > 3*(len(tokenField)+maxToken)+1 { // every letter escaped, and then some
+	name, value, _ := bytes.Cut(pair, []byte("="))
+	if len(name) > 3*len(tokenField) { // with every letter escaped
 		return "", false
 	}
-	name, value, _ := strings.Cut(string(pair), "=")
-	if name, err := url.QueryUnescape(name); err != nil || name != tokenField {
+	if name, err := url.QueryUnescape(string(name)); err != nil || name != tokenField {
 		return "", false
 	}
-	value, err := url.QueryUnescape(value)
-	return value, err == nil
+	if len(value) > 3*maxToken {
+		return string(value[:maxToken+1]), true
+	}
+	text, err := url.QueryUnescape(string(value))
+	return text, err == nil
 }
 
 // firstPart reads the first part of a multipart body if that is the token, and no more than a few kilobytes in any case: uploads go on streaming.

@@ -215,7 +215,7 @@ func (s *Session) Logout(ctx context.Context) error {
 		return ErrNoHandler
 	case s.done:
 		return ErrCommitted
-	case !unsafe(s.x.request) && !s.x.token.valid:
+	case s.live && !unsafe(s.x.request) && !s.x.token.valid:
 		// A picture on another site must not sign visitors out. Behind Action, a GET brings a token too.
 		return s.x.refuseCSRF("method")
 	}
@@ -234,7 +234,7 @@ func (s *Session) Logout(ctx context.Context) error {
 }
 
 func (s *Session) signOut() {
-	s.clear = !s.ended.Load()
+	s.clear = !s.ended.Load() && s.x.entry.id != "" // only what the browser has is taken back
 	s.loggedOut, s.live, s.fresh, s.wanted = true, false, false, false
 	s.values, s.deltas = "", nil
 }
