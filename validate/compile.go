@@ -28,6 +28,7 @@ type core struct {
 	body       bodyKind
 	document   *field // the JSON object at the top
 	hasFiles   bool
+	hasSecret  bool
 	hasCheck   bool
 	checkRules []string // how the struct names what Check does
 	maxBody    int64
@@ -293,6 +294,7 @@ func (b *builder) field(sf reflect.StructField, at []int) *field {
 		b.fail(sf.Name, "%v", err)
 		return nil
 	}
+	b.core.hasSecret = b.core.hasSecret || f.kind == kindSecret
 	if f.kind == kindSecret && (f.source == sourceQuery || f.source == sourcePath) {
 		b.fail(sf.Name, "is a secret in the %s, which lands in logs, histories and Referer headers; take it from the body", f.in)
 	}

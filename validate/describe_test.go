@@ -95,7 +95,7 @@ func TestStorageFailureIs503(t *testing.T) {
 	s := letters(dir)
 	require.NoError(t, os.WriteFile(dir, nil, 0o600)) // something else takes the place
 	w := httptest.NewRecorder()
-	s.Handle(nil).ServeHTTP(w, form(t, func(m *multipart.Writer) {
+	s.Handle(never).ServeHTTP(w, form(t, func(m *multipart.Writer) {
 		require.NoError(t, m.WriteField("to", "a@b.se"))
 		require.NoError(t, m.WriteField("text", "x"))
 		_, err := m.CreateFormFile("docs", "a.txt")

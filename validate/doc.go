@@ -18,7 +18,7 @@
 // # Tags
 //
 // in:"source name" is required. The sources are form (urlencoded or multipart bodies), file (a part of a multipart body), query,
-// path, header and json. A schema has a form or JSON, not both. Structs and slices of structs nest in JSON; embedded
+// path (r.PathValue; a router that does not fill it calls r.SetPathValue), header and json. A schema has a form or JSON, not both. Structs and slices of structs nest in JSON; embedded
 // structs without a tag count as if their fields stood in the struct.
 //
 // rule:"..." begins with a class for text, and goes on with parameters. A missing rule is an error at start unless the type
@@ -63,7 +63,8 @@
 //
 // string, bool, all integers and floats, [time.Time] (RFC 3339), [Date], [Decimal], [skans.Secret], [*upload.File], the national numbers
 // [SEPersonID], [SEOrgNo], [NOPersonID], [NOOrgNo], [DKCPR] and [FIHetu], and any type with UnmarshalText, which then needs a class and
-// a maximum and gets only text that passed them.
+// a maximum and gets only text that passed them. In JSON all but bool, integers and floats are strings; a Decimal too, because many
+// programs would read a number as a float.
 //
 // # Errors
 //

@@ -121,15 +121,20 @@ func (e *Error) page() string {
 	return b.String()
 }
 
+// maxAccepted bounds how much of Accept is read.
+const maxAccepted = 16
+
 // wantsHTML reports whether text/html stands in the Accept header before any JSON type. Quality values are not weighed:
 // what browsers send for a page names text/html first, and programs name no HTML.
 func wantsHTML(accept string) bool {
-	for i, part := range strings.Split(accept, ",") {
+	for range maxAccepted {
+		var part string
+		part, accept, _ = strings.Cut(accept, ",")
 		kind, _, _ := strings.Cut(part, ";")
 		switch kind = strings.ToLower(strings.TrimSpace(kind)); {
 		case kind == "text/html" || kind == "application/xhtml+xml":
 			return true
-		case strings.HasSuffix(kind, "json"), i > 16:
+		case strings.HasSuffix(kind, "json"), accept == "":
 			return false
 		}
 	}

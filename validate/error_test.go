@@ -42,7 +42,7 @@ func TestRefuseHook(t *testing.T) {
 		_, _ = io.WriteString(w, "my page "+e.Ref)
 	}})
 	w := httptest.NewRecorder()
-	s.Handle(nil).ServeHTTP(w, post("/", "x=1"))
+	s.Handle(never).ServeHTTP(w, post("/", "x=1"))
 	require.Equal(t, 422, w.Code)
 	require.Contains(t, w.Body.String(), "my page ")
 }
@@ -53,7 +53,7 @@ func TestErrorPages(t *testing.T) {
 		r.Header.Set("Accept", accept)
 		r.Header.Set("Accept-Language", language)
 		w := httptest.NewRecorder()
-		samples.Handle(nil).ServeHTTP(w, r)
+		samples.Handle(never).ServeHTTP(w, r)
 		require.Equal(t, 422, w.Code)
 		require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
 		require.Equal(t, "nosniff", w.Header().Get("X-Content-Type-Options"))

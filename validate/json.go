@@ -23,7 +23,7 @@ func (in *intake) json(body io.Reader) stop {
 	if !utf8.Valid(b) {
 		return stop{status: http.StatusBadRequest, code: "encoding"}
 	}
-	p := jsonReader{in: in, text: string(b), copies: len(b) > shared}
+	p := jsonReader{in: in, text: string(b), copies: in.core.copies(len(b))}
 	p.space()
 	if p.next() != '{' {
 		return stop{status: http.StatusBadRequest, code: "syntax"}

@@ -54,6 +54,9 @@ func (in *intake) part(part *multipart.Part, buf *bytes.Buffer) stop {
 	if isFile {
 		source = sourceFile
 	}
+	if !isFile && !plainText(part.Header["Content-Type"]) {
+		return stop{status: http.StatusBadRequest, code: "syntax"}
+	}
 	f := in.lookup(source, name)
 	if f == nil {
 		return fine // NextRawPart passes over what is left
@@ -116,6 +119,17 @@ func disposition(part *multipart.Part) (name, filename string, isFile, ok bool) 
 	name, ok = params["name"]
 	filename, isFile = params["filename"]
 	return name, filename, isFile, ok
+}
+
+// plainText refuses fields that say to be in another charset or of another type (RFC 7578, section 4.4); they would be read as
+// UTF-8 all the same.
+func plainText(lines []string) bool {
+	if len(lines) == 0 {
+		return true
+	}
+	kind, params, err := mime.ParseMediaType(lines[0])
+	charset := strings.ToLower(params["charset"])
+	return len(lines) == 1 && err == nil && kind == "text/plain" && (charset == "" || charset == "utf-8" || charset == "us-ascii")
 }
 
 // limited reads a part of at most limit bytes.

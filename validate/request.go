@@ -5,7 +5,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"net/textproto"
 	"reflect"
 	"slices"
 	"strings"
@@ -190,7 +189,7 @@ func (in *intake) path() {
 func (in *intake) header() {
 	for _, f := range in.core.fields {
 		if f.source == sourceHeader {
-			for _, text := range in.r.Header[textproto.CanonicalMIMEHeaderKey(f.name)] {
+			for _, text := range in.r.Header[f.name] {
 				in.take(f, text, tokenForm)
 			}
 		}

@@ -100,6 +100,9 @@ func (s *Schema[T]) Parse(w http.ResponseWriter, r *http.Request) (T, error) {
 // that next gets is a copy whose Form, PostForm, MultipartForm, Body, URL.RawQuery and RequestURI are empty, so that
 // nothing undeclared can be read by mistake. Uploaded files that next did not keep are removed when it returns.
 func (s *Schema[T]) Handle(next func(w http.ResponseWriter, r *http.Request, in T)) http.Handler {
+	if next == nil {
+		panic("validate: Handle needs a function to call")
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		in, err := s.Parse(w, r)
 		if err != nil {

@@ -9,8 +9,11 @@ import (
 )
 
 // shared is how large a body may be whose parts are handed out as they are. A short value of a longer one is copied, so
-// that a stored name does not hold a megabyte in memory.
+// that a stored name does not hold a megabyte in memory; and all values are copied where a secret may stand beside them, so that a
+// name in a session does not keep the password alive.
 const shared = 4 << 10
+
+func (c *core) copies(body int) bool { return body > shared || c.hasSecret }
 
 var errRead = errors.New("validate: the body was read before, and what is left of it cannot be proven complete; " +
 	"let the middleware put the body back (a reader over the same bytes), or parse before it")
@@ -40,7 +43,7 @@ func (in *intake) urlencoded(body io.Reader) stop {
 // pairs reads name=value&name=value. Nothing is repaired: a bad escape ends it (net/url drops the pair and goes on, so
 // that a filter and the program behind it see different requests), and a semicolon is a character like others.
 func (in *intake) pairs(text string, source int) stop {
-	long := len(text) > shared
+	copies := in.core.copies(len(text))
 	for text != "" {
 		var pair string
 		pair, text, _ = strings.Cut(text, "&")
@@ -67,7 +70,7 @@ func (in *intake) pairs(text string, source int) stop {
 		if f == nil {
 			continue
 		}
-		if long && len(value) == len(rawValue) {
+		if copies && len(value) == len(rawValue) {
 			value = strings.Clone(value)
 		}
 		in.take(f, value, tokenForm)

@@ -4,5 +4,8 @@ package upload
 
 import "io/fs"
 
-// own is not known here; the folders for temporary files are the user's own on these systems.
-func own(fs.FileInfo) bool { return true }
+// Elsewhere the mode says nothing about other users; their folders for temporary files are each user's own.
+
+func private(fs.FileInfo) bool { return true }
+
+func exposed(fs.FileInfo) bool { return false }

@@ -204,7 +204,7 @@ func usable(dir string) error {
 		return fmt.Errorf("upload: Config.Dir: %w", err)
 	case !info.IsDir():
 		return errors.New("upload: Config.Dir is not a folder")
-	case info.Mode().Perm()&0o002 != 0:
+	case exposed(info):
 		return errors.New("upload: Config.Dir is writable for everybody; take a folder of the service's own, with mode 0700")
 	}
 	return nil
@@ -226,7 +226,7 @@ func (r *Receiver) open() (*os.Root, error) {
 		return nil, err
 	}
 	// In a shared folder such as /tmp somebody else may have made this one before, or put a link there.
-	if r.config.Dir == "" && (!info.IsDir() || info.Mode().Perm()&0o077 != 0 || !own(info)) {
+	if r.config.Dir == "" && (!info.IsDir() || !private(info)) {
 		return nil, fmt.Errorf("upload: %s is not a private folder of this user; set Dir", dir)
 	}
 	if err := usable(dir); err != nil {
