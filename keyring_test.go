@@ -197,8 +197,21 @@ func TestMACsStopWhenAsked(t *testing.T) {
 func TestPurposesAndPartsAreApart(t *testing.T) {
 	ring := newKeyring(t, skans.GenerateKey("a"))
 	uses := [][]string{
-		{"p"}, {"q"}, {"p", ""}, {"p", "", ""}, {"p", "ab"}, {"p", "a", "b"}, {"p", "ab", ""}, {"p", "", "ab"}, {"p", "b", "a"},
-		{"p", "\x00\x00\x00\x00\x00\x00\x00\x01b"}, {"pa", "b"}, {"p/a", "b"}, {"", "p"}, {"p", "a\x00b"}, {"p", strings.Repeat("a", 300)},
+		{"p"},
+		{"q"},
+		{"p", ""},
+		{"p", "", ""},
+		{"p", "ab"},
+		{"p", "a", "b"},
+		{"p", "ab", ""},
+		{"p", "", "ab"},
+		{"p", "b", "a"},
+		{"p", "\x00\x00\x00\x00\x00\x00\x00\x01b"},
+		{"pa", "b"},
+		{"p/a", "b"},
+		{"", "p"},
+		{"p", "a\x00b"},
+		{"p", strings.Repeat("a", 300)},
 	}
 	for i, made := range uses {
 		mac, sealed := ring.MAC(made[0], made[1:]...), ring.Seal([]byte("plain"), made[0], made[1:]...)

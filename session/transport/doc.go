@@ -32,7 +32,8 @@
 // Limits: a proxy must replace or append to the forwarding headers and pass Host on unchanged; one that forwards what a
 // stranger wrote, and writes nothing itself, is believed. Proxies must drop the one of X-Forwarded-For and Forwarded
 // that they do not write: when the two disagree, the address is unknown. A peer on a Unix socket has no address and is
-// no proxy. The length of what is transferred is visible to whoever watches the network.
+// no proxy. A health check that asks by address is refused like any other unknown host, unless the address is listed in
+// Hosts with its port. The length of what is transferred is visible to whoever watches the network.
 //
 // # Events
 //

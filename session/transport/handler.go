@@ -43,8 +43,13 @@ func (r *Refusal) Error() string { return r.cause.Error() + " (reference " + r.R
 func (r *Refusal) Unwrap() error { return r.cause }
 
 // Handler lets requests through to next that came over HTTPS for one of the hosts, and answers the others. It belongs
-// outside everything else.
-func (t *Transport) Handler(next http.Handler) http.Handler { return &guard{t, next} }
+// outside everything else. It panics when next is nil.
+func (t *Transport) Handler(next http.Handler) http.Handler {
+	if next == nil {
+		panic("transport: Handler without a handler to protect")
+	}
+	return &guard{t, next}
+}
 
 type guard struct {
 	t    *Transport

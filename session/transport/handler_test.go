@@ -330,3 +330,9 @@ func TestEventsHoldLittle(t *testing.T) {
 	}
 	require.Empty(t, s.journal.events[2].attrs["addr"])
 }
+
+func TestHandlerNeedsAHandler(t *testing.T) {
+	s := newSite(t, transport.Config{})
+	require.PanicsWithValue(t, "transport: Handler without a handler to protect", func() { s.Handler(nil) })
+	require.PanicsWithValue(t, "transport: Handler without a handler to protect", func() { s.Server(":443", nil) })
+}

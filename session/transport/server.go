@@ -22,7 +22,8 @@ func (t *Transport) Server(addr string, handler http.Handler) *http.Server {
 }
 
 // PlainServer returns a server for plain HTTP at addr (":80"). It sends a person who opens a page to https and refuses
-// everything else.
+// everything else. A certificate authority that asks over HTTP is answered in front of it:
+// plain.Handler = manager.HTTPHandler(plain.Handler), with golang.org/x/crypto/acme/autocert.
 func (t *Transport) PlainServer(addr string) *http.Server {
 	server := bounded(addr, t.Handler(http.NotFoundHandler()))
 	server.ReadTimeout = headerTimeout // there is no body that it would read
