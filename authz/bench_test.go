@@ -46,10 +46,10 @@ func BenchmarkDecideThroughRight(b *testing.B) {
 	right := g.Right(bigFunc(515))
 	ctx, at := context.Background(), authz.Object{Tenant: "bygglov", ID: "42"}
 	who := person("anna", "bygglov", bigRole(515%64))
-	require.True(b, right.Decide(ctx, who, at).Allowed)
+	require.True(b, right.Decide(ctx, &who, at).Allowed)
 	b.ReportAllocs()
 	for b.Loop() {
-		if !right.Decide(ctx, who, at).Allowed {
+		if !right.Decide(ctx, &who, at).Allowed {
 			b.Fatal("refused")
 		}
 	}

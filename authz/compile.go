@@ -23,6 +23,7 @@ type snapshot struct {
 // A rule is a compiled Rule.
 type rule struct {
 	Rule
+	home     *snapshot
 	kind     kind
 	name     string
 	allowing *holders
@@ -65,6 +66,12 @@ func (c *compiler) compile(p Policy) (*snapshot, error) {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("authz: %s %q: %w", k, clip(name), err))
 			return nil
+		}
+		ru.home = s
+		if k == fragmentKind {
+			local := *ru
+			local.in = "page"
+			ru.local = &local
 		}
 		s.sorted = append(s.sorted, ru)
 		return ru
@@ -137,11 +144,6 @@ func (c *compiler) rule(k kind, name string, from Rule) (*rule, error) {
 			c.denies[h] = h.any()
 		}
 		out.denying = c.denies[h]
-	}
-	if k == fragmentKind {
-		local := *out
-		local.in = "page"
-		out.local = &local
 	}
 	return out, nil
 }

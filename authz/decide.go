@@ -60,9 +60,9 @@ type judge struct {
 	country    *hostCondition
 }
 
-// decide is the whole decision: declared, and no deny, and (the key, or the gate, the tenant and a role or tie), and
-// every condition. Whatever is not said here is denied.
-func (r *rule) decide(ctx context.Context, s *snapshot, sub *Subject, at *Object, keyed bool) Decision {
+// decide is the whole decision: declared, and a tenant where one is needed, and no deny, and (the key, or signed in,
+// a member and holder of a role, or tied), and every condition. Whatever is not said here is denied.
+func (r *rule) decide(ctx context.Context, sub *Subject, at *Object, keyed bool) Decision {
 	if r == nil {
 		return Decision{}
 	}
@@ -70,72 +70,61 @@ func (r *rule) decide(ctx context.Context, s *snapshot, sub *Subject, at *Object
 		return because(NoTenant)
 	}
 	if !r.open() {
-		if reason := r.entitled(ctx, s, sub, at, keyed); reason != Allowed {
-			return because(reason)
+		held, barred := r.rolesHeld(ctx, sub, at)
+		tied := len(sub.Ties) > 0 && r.tiable() && sub.tied(r.name, at)
+		switch {
+		case barred:
+			return because(Denied)
+		case keyed && r.keyed():
+		case r.effect == publicWithKey:
+			return because(NoKey)
+		case r.effect == inherit:
+			return because(Undeclared) // decides nothing but what its page has decided
+		case sub.ID == "":
+			return because(Anonymous)
+		case tied && (held || !r.tied):
+		case !held && r.in != "" && !sub.belongs(at.Tenant):
+			return because(Foreign)
+		case !sub.Backend && !tied:
+			return because(Outsider)
+		case !held:
+			return because(NoRole)
+		case r.tied:
+			return because(NotTied)
 		}
 	}
 	for i := range r.denyWhen {
-		if s.judge.met(ctx, &r.denyWhen[i], sub, at, true) {
+		if r.home.judge.met(ctx, &r.denyWhen[i], sub, at, true) {
 			return Decision{Reason: Denied, about: &r.denyWhen[i]}
 		}
 	}
 	for i := range r.require {
-		if !s.judge.met(ctx, &r.require[i], sub, at, false) {
+		if !r.home.judge.met(ctx, &r.require[i], sub, at, false) {
 			return Decision{Reason: Unmet, about: &r.require[i]}
 		}
 	}
 	return Decision{Allowed: true, Reason: Allowed}
 }
 
-// entitled decides everything about the person: deny first, then key, gate, tie and role.
-func (r *rule) entitled(ctx context.Context, s *snapshot, sub *Subject, at *Object, keyed bool) Reason {
-	held, barred := r.rolesHeld(ctx, s, sub, at)
-	if barred {
-		return Denied
-	}
-	if keyed && r.keyed() {
-		return Allowed
-	}
-	switch r.effect {
-	case publicWithKey:
-		return NoKey
-	case inherit:
-		return Undeclared // decides nothing but what its page has decided
-	}
-	if sub.ID == "" {
-		return Anonymous
-	}
-	tied := len(sub.Ties) > 0 && r.tiable() && sub.tied(r.name, at)
-	switch {
-	case tied && (held || !r.tied):
-		return Allowed
-	case !held && r.in != "" && !sub.belongs(at.Tenant):
-		return Foreign
-	case !sub.Backend && !tied:
-		return Outsider
-	case !held:
-		return NoRole
-	case r.tied:
-		return NotTied
-	}
-	return Allowed
-}
-
 // rolesHeld goes through the roles once: whether one allows, and whether one bars.
-func (r *rule) rolesHeld(ctx context.Context, s *snapshot, sub *Subject, at *Object) (held, barred bool) {
+func (r *rule) rolesHeld(ctx context.Context, sub *Subject, at *Object) (held, barred bool) {
+	tenanted, denies := r.in != "", r.denying != nil
 	for i := range sub.Roles {
 		g := &sub.Roles[i]
-		here := g.Tenant == "" || r.in != "" && g.Tenant == at.Tenant
-		if !here && (r.in != "" || r.denying == nil) || held && r.denying == nil {
+		here := g.Tenant == "" || tenanted && g.Tenant == at.Tenant
+		if !here && (tenanted || !denies) {
 			continue
 		}
-		n := s.roles.table.index(string(g.Role))
+		n := r.home.roles.table.index(string(g.Role))
 		if n < 0 {
-			barred = barred || r.denying != nil
+			barred = barred || denies
 			continue
 		}
 		barred = barred || r.denying.has(n)
-		held = held || here && (r.allowing.free.has(n) || len(r.allowing.gated) > 0 && s.demands(ctx, r.allowing.gated[n], sub, at))
+		held = held || here && (r.allowing.free.has(n) || r.allowing.gated != nil && r.home.demands(ctx, r.allowing.gated[n], sub, at))
+		if held && !denies {
+			break
+		}
 	}
 	return held, barred
 }

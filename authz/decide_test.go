@@ -90,7 +90,7 @@ func TestDecide(t *testing.T) {
 			d := g.Decide(context.Background(), c.who, act, c.at)
 			require.Equal(t, c.want.String(), d.Reason.String())
 			require.Equal(t, c.want == authz.Allowed, d.Allowed)
-			require.Equal(t, d, g.Right(act).Decide(context.Background(), c.who, c.at))
+			require.Equal(t, d, g.Right(act).Decide(context.Background(), &c.who, c.at))
 			require.Equal(t, d, g.Explain(c.who, act, c.at).Decision)
 		})
 	}
@@ -112,6 +112,7 @@ func TestEmptyPolicyDeniesEverything(t *testing.T) {
 	require.Equal(t, authz.Undeclared, h.Decide(context.Background(), god, nil, authz.Object{}).Reason)
 	require.Empty(t, h.May(god))
 	require.False(t, authz.Decision{}.Allowed)
+	require.False(t, h.Right(act).Decide(context.Background(), nil, authz.Object{}).Allowed)
 }
 
 func TestANameOfOneKindIsUnknownAsAnother(t *testing.T) {

@@ -129,7 +129,7 @@ func (st *request) decide(r *rule, at Object, keyed bool) Decision {
 		}
 		sub = &a.sub
 	}
-	return r.decide(st.http.Context(), st.snap, sub, &at, keyed)
+	return r.decide(st.http.Context(), sub, &at, keyed)
 }
 
 // object reads the object of a rule from the path.

@@ -22,10 +22,10 @@ func (g *Guard) Explain(subject Subject, name Name, object Object) Explanation {
 	if r == nil {
 		return Explanation{Steps: []string{fmt.Sprintf("no: the policy has no %s of this name", k)}}
 	}
-	return Explanation{r.decide(ctx, s, &subject, &object, false), r.steps(ctx, s, &subject, &object)}
+	return Explanation{r.decide(ctx, &subject, &object, false), r.steps(ctx, &subject, &object)}
 }
 
-func (r *rule) steps(ctx context.Context, s *snapshot, sub *Subject, at *Object) []string {
+func (r *rule) steps(ctx context.Context, sub *Subject, at *Object) []string {
 	steps := []string{fmt.Sprintf("rule: %s", r.Rule)}
 	say := func(ok bool, yes, no string) {
 		if ok && yes != "" {
@@ -37,7 +37,7 @@ func (r *rule) steps(ctx context.Context, s *snapshot, sub *Subject, at *Object)
 	if r.in != "" {
 		say(at.Tenant != "", "a tenant is given", "the rule is decided in a tenant and none is given")
 	}
-	held, denied := r.rolesHeld(ctx, s, sub, at)
+	held, denied := r.rolesHeld(ctx, sub, at)
 	tied := r.tiable() && sub.tied(r.name, at)
 	switch r.effect {
 	case public, publicBecause:
@@ -59,11 +59,11 @@ func (r *rule) steps(ctx context.Context, s *snapshot, sub *Subject, at *Object)
 	}
 	for i := range r.denyWhen {
 		c := &r.denyWhen[i]
-		say(!s.judge.met(ctx, c, sub, at, true), "does not hold: deny when "+c.String(), "holds, or cannot be told: deny when "+c.String())
+		say(!r.home.judge.met(ctx, c, sub, at, true), "does not hold: deny when "+c.String(), "holds, or cannot be told: deny when "+c.String())
 	}
 	for i := range r.require {
 		c := &r.require[i]
-		say(s.judge.met(ctx, c, sub, at, false), "met: "+c.String(), "not met: "+c.String())
+		say(r.home.judge.met(ctx, c, sub, at, false), "met: "+c.String(), "not met: "+c.String())
 	}
 	return steps
 }
@@ -80,18 +80,18 @@ func (g *Guard) May(subject Subject) []string {
 	var out []string
 	for _, r := range s.sorted {
 		for _, tie := range subject.Ties {
-			if tie.Name == r.name && r.decide(ctx, s, &subject, &tie.Object, false).Allowed {
+			if tie.Name == r.name && r.decide(ctx, &subject, &tie.Object, false).Allowed {
 				out = append(out, place(r.name, tie.Object))
 			}
 		}
 		if r.in == "" {
-			if r.decide(ctx, s, &subject, &Object{}, false).Allowed {
+			if r.decide(ctx, &subject, &Object{}, false).Allowed {
 				out = append(out, r.name)
 			}
 			continue
 		}
 		for _, at := range places {
-			if r.decide(ctx, s, &subject, &at, false).Allowed {
+			if r.decide(ctx, &subject, &at, false).Allowed {
 				out = append(out, place(r.name, at))
 			}
 		}

@@ -168,7 +168,7 @@ func (g *Guard) inCountry(ctx context.Context, c *Condition, sub Subject, _ Obje
 // Decide answers for a subject without a request. A key opens nothing here. ctx bounds the host's conditions.
 func (g *Guard) Decide(ctx context.Context, subject Subject, name Name, object Object) Decision {
 	s := g.snap.Load()
-	return s.find(spell(name)).decide(ctx, s, &subject, &object, false)
+	return s.find(spell(name)).decide(ctx, &subject, &object, false)
 }
 
 // A Right is a name looked up once, for a decision on a path that is taken often. It follows [Guard.Reload].
@@ -190,10 +190,12 @@ func (g *Guard) Right(name Name) *Right {
 	return &Right{guard: g, kind: k, name: text}
 }
 
-// Decide is [Guard.Decide] for this right.
-func (h *Right) Decide(ctx context.Context, subject Subject, object Object) Decision {
-	s := h.guard.snap.Load()
-	return h.in(s).decide(ctx, s, &subject, &object, false)
+// Decide is [Guard.Decide] for this right. The subject is only read; nil is an anonymous visitor.
+func (h *Right) Decide(ctx context.Context, subject *Subject, object Object) Decision {
+	if subject == nil {
+		subject = &Subject{}
+	}
+	return h.in(h.guard.snap.Load()).decide(ctx, subject, &object, false)
 }
 
 // in returns the rule in a snapshot.

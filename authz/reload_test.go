@@ -110,7 +110,7 @@ func TestAThousandReloads(t *testing.T) {
 				default:
 				}
 				for range 20 {
-					d := bound.Decide(context.Background(), who, authz.Object{})
+					d := bound.Decide(context.Background(), &who, authz.Object{})
 					if !d.Allowed && d.Reason != authz.NoRole || !g.Decide(context.Background(), either, right, authz.Object{}).Allowed {
 						t.Error("a decision of neither policy")
 					}

@@ -229,8 +229,9 @@ type roleTable struct {
 }
 
 type roleSlot struct {
-	name   string
+	ends   ends
 	number int32 // -1: empty
+	name   string
 }
 
 func newRoleTable(names []Role) roleTable {
@@ -244,11 +245,12 @@ func newRoleTable(names []Role) roleTable {
 	}
 	mask := uint32(size - 1)
 	for i, name := range names {
-		at := spread(string(name)) & mask
+		e := endsOf(string(name))
+		at := e.hash() & mask
 		for t.slots[at].number >= 0 {
 			at = (at + 1) & mask
 		}
-		t.slots[at] = roleSlot{string(name), int32(i)}
+		t.slots[at] = roleSlot{e, int32(i), string(name)}
 	}
 	return t
 }
@@ -256,28 +258,37 @@ func newRoleTable(names []Role) roleTable {
 // index returns the role's number, or -1.
 func (t *roleTable) index(name string) int {
 	mask := uint32(len(t.slots) - 1)
-	for at := spread(name); ; at++ {
+	e := endsOf(name)
+	for at := e.hash(); ; at++ {
 		slot := &t.slots[at&mask]
-		if slot.number < 0 || slot.name == name {
+		if slot.number < 0 || slot.ends == e && (len(name) <= 16 || slot.name == name) {
 			return int(slot.number)
 		}
 	}
 }
 
-// spread mixes the length and the ends of a name, where names of roles differ; two that agree in all of it only cost a
-// further comparison.
-func spread(name string) uint32 {
+// ends holds both ends of a name and its length: all of it up to 16 bytes, so that comparing two words compares most
+// names.
+type ends struct {
+	head, tail uint64
+	size       int
+}
+
+func endsOf(name string) ends {
 	n := len(name)
-	var h uint64
 	switch {
 	case n >= 8:
-		h = word8(name[:8])*0x9E3779B97F4A7C15 ^ word8(name[n-8:])
+		return ends{word8(name[:8]), word8(name[n-8:]), n}
 	case n >= 4:
-		h = word4(name[:4])<<32 | word4(name[n-4:])
+		return ends{word4(name[:4]), word4(name[n-4:]), n}
 	case n > 0:
-		h = uint64(name[0])<<16 | uint64(name[n/2])<<8 | uint64(name[n-1])
+		return ends{uint64(name[0])<<8 | uint64(name[n/2]), uint64(name[n-1]), n}
 	}
-	return uint32((h ^ uint64(n)) * 0xD6E8FEB86659FD93 >> 32)
+	return ends{}
+}
+
+func (e ends) hash() uint32 {
+	return uint32((e.head*0x9E3779B97F4A7C15 ^ e.tail ^ uint64(e.size)) * 0xD6E8FEB86659FD93 >> 32)
 }
 
 func word8(s string) uint64 { return word4(s[:4]) | word4(s[4:8])<<32 }
