@@ -36,14 +36,15 @@ func fill(tb testing.TB, store *session.MemoryStore, n int, at time.Time) {
 	}
 }
 
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
 func TestMemoryStoreSize(t *testing.T) {
-	heap := func() uint64 {
-		runtime.GC()
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
 	store, at := session.NewMemoryStore(), time.Now()
 	before := heap()
 	fill(t, store, 250_000, at)
