@@ -332,3 +332,34 @@ func TestUpgradeLosesAgainstAPasswordChange(t *testing.T) {
 	_, err = h.Verify(ctx, "anna", row, "old password")
 	require.ErrorIs(t, err, password.ErrMismatch)
 }
+
+func TestMeasure(t *testing.T) {
+	took, err := cheap.Measure()
+	require.NoError(t, err)
+	require.Positive(t, took)
+	_, err = password.Params("m=1").Measure()
+	require.Error(t, err)
+}
+
+// No event says more than who, and why in a word.
+func TestEventsHoldNoPasswordAndNoHash(t *testing.T) {
+	var said strings.Builder
+	h := newHasher(t, func(c *password.Config) {
+		c.Params, c.Accept = "m=128,t=1,p=1", everyLegacy
+		c.Audit = func(_ context.Context, event string, attrs ...slog.Attr) error {
+			said.WriteString(event)
+			for _, a := range attrs {
+				said.WriteString(" " + a.String())
+			}
+			said.WriteString("\n")
+			return nil
+		}
+	})
+	ctx, ended := context.WithCancel(context.Background())
+	const plain, bcrypt = "hunter2 hunter2", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"
+	_, _ = h.Verify(ctx, "anna", bcrypt, "U*U")
+	_, _ = h.Verify(ctx, "anna", bcrypt+"x", plain)
+	ended()
+	_, _ = h.Verify(ctx, "anna", bcrypt, plain)
+	require.Equal(t, "password.upgraded user=anna reason=legacy\npassword.hash_malformed user=anna reason=malformed\npassword.busy user=anna\n", said.String())
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	//lint:ignore SA1019 bcrypt is built on it, and only old hashes are verified with it
 	"golang.org/x/crypto/blowfish"
 )
 

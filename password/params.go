@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Params are the costs of Argon2id in the notation of the PHC string format: memory in KiB, passes, lanes, as in
@@ -83,4 +84,17 @@ func (c cost) strongEnough() bool {
 		}
 	}
 	return false
+}
+
+// Measure runs one hash at these costs and returns how long it took on this machine: to choose Params that take as
+// long as a sign-in may. It errs on Params that New would not take, except weak ones.
+func (p Params) Measure() (time.Duration, error) {
+	c, err := p.parse()
+	if err != nil {
+		return 0, err
+	}
+	h := &phc{cost: c, salt: random(newSalt), tag: make([]byte, newTag)}
+	start := time.Now()
+	h.derive([]byte("correct horse battery staple"))
+	return time.Since(start), nil
 }

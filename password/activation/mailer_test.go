@@ -120,6 +120,7 @@ func TestFailuresOnTheWayAreRecorded(t *testing.T) {
 			go func() { _ = k.Run(ctx) }()
 			require.NoError(t, k.Request(ctx, activation.Reset, "anna@example.com"))
 			time.Sleep(time.Minute)
+			synctest.Wait()
 			require.Equal(t, []string{reason}, p.unsent)
 			stop()
 		})

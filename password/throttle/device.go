@@ -45,7 +45,7 @@ func (l *Limiter) deviceKey(canonical, cookie string) (Key, bool) {
 		return Key{}, false
 	}
 	issued := time.Unix(int64(binary.BigEndian.Uint64(b[deviceID:])), 0)
-	if age := time.Now().Sub(issued); age > l.cfg.DeviceTTL {
+	if age := time.Since(issued); age > l.cfg.DeviceTTL {
 		return Key{}, false
 	}
 	return Key(b[deviceHead : deviceHead+len(Key{})]), true

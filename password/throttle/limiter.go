@@ -116,11 +116,11 @@ func (l *Limit) check() error {
 	case l.Free < 0 || l.Stop < 0 || l.Delay < 0:
 		return errors.New("a negative number")
 	case l.Forget <= 0:
-		return errors.New("Forget must be above 0")
+		return errors.New("field Forget must be above 0")
 	case l.Delay == 0 && l.Stop == 0:
 		return errors.New("neither Delay nor Stop, so nothing would ever be refused")
 	case l.Delay > 0 && l.MaxDelay < l.Delay:
-		return errors.New("MaxDelay is less than Delay")
+		return errors.New("field MaxDelay is less than Delay")
 	}
 	return nil
 }
