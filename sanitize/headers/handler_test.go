@@ -36,7 +36,7 @@ func TestEveryResponseCarriesTheHeaders(t *testing.T) {
 		"nothing":      func(w http.ResponseWriter, r *http.Request) {},
 		"not found":    http.NotFound,
 		"error":        func(w http.ResponseWriter, r *http.Request) { http.Error(w, "x", 500) },
-		"redirect":     func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", 303) },
+		"redirect":     func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusSeeOther) },
 		"no such file": files.ServeHTTP,
 		"deleted": func(w http.ResponseWriter, r *http.Request) {
 			clear(w.Header())
