@@ -12,7 +12,7 @@ import (
 // A KMS whose own key is replaced now and then may also have the method Current(wrapped []byte) bool, which reports
 // whether wrapped was made with the newest; [Vault.Rewrap] then skips what is done already.
 type KMS interface {
-	// Wrap encrypts the 32 bytes of a data key. The result has at most 4 KiB.
+	// Wrap encrypts the 32 bytes of a data key. The result is shorter than 4 KiB.
 	Wrap(ctx context.Context, key []byte) (wrapped []byte, err error)
 
 	// Unwrap decrypts what Wrap made. It returns an error that wraps [ErrTampered] or [ErrUnknownKey] for bytes that it will

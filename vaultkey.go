@@ -1,6 +1,7 @@
 package skans
 
 import (
+	"bytes"
 	"context"
 	"crypto/cipher"
 	"crypto/hkdf"
@@ -99,6 +100,7 @@ const (
 	wrappedByKeys = 'K'
 	wrappedByKMS  = 'M'
 	wrapPurpose   = "skans.vault.key"
+	maxWrapped    = 4 << 10
 )
 
 func (v *Vault) wrap(ctx context.Context, root []byte, subject string) ([]byte, error) {
@@ -108,6 +110,9 @@ func (v *Vault) wrap(ctx context.Context, root []byte, subject string) ([]byte, 
 	wrapped, err := call(ctx, v, func(ctx context.Context) ([]byte, error) { return v.kms.Wrap(ctx, root) })
 	if err != nil {
 		return nil, unavailable(err)
+	}
+	if len(wrapped) < rootSize || len(wrapped) >= maxWrapped || bytes.Contains(wrapped, root) {
+		return nil, errors.New("skans: KMS.Wrap does not wrap: it returned too little, too much, or the key itself")
 	}
 	return append([]byte{wrappedByKMS}, wrapped...), nil
 }

@@ -130,6 +130,15 @@ func TestVaultOutage(t *testing.T) {
 		require.ErrorIs(t, err, skans.ErrKeyUnavailable, "what is sealed under a key that was not stored is lost")
 		require.Zero(t, skans.CachedKeys(v))
 	})
+	t.Run("a creation whose answer is lost", func(t *testing.T) {
+		store := newSpy(skans.NewMemoryKeyStore())
+		ring := newKeyring(t, skans.GenerateKey("a"))
+		v := newVault(t, skans.VaultConfig{Keys: ring, Store: lossy{store.KeyStore}})
+		_, err := v.Seal(t.Context(), body, []byte("plain"))
+		require.ErrorIs(t, err, skans.ErrKeyUnavailable)
+		sealed := seal(t, v, "anna", "plain") // under the key that was stored
+		opens(t, newVault(t, skans.VaultConfig{Keys: ring, Store: store}), "anna", sealed, "plain")
+	})
 	t.Run("a KMS that is not configured", func(t *testing.T) {
 		store := skans.NewMemoryKeyStore()
 		ring := newKeyring(t, skans.GenerateKey("a"))
@@ -280,3 +289,34 @@ func TestVaultAuditMayUseTheVault(t *testing.T) {
 	seal(t, v, "anna", "plain")
 	seal(t, v, "bo", "plain")
 }
+
+// lossy creates and does not say so.
+type lossy struct{ skans.KeyStore }
+
+func (l lossy) Create(ctx context.Context, key skans.SubjectKey) (skans.SubjectKey, error) {
+	_, _ = l.KeyStore.Create(ctx, key)
+	return skans.SubjectKey{}, errors.New("connection reset")
+}
+
+// A KMS that is wired wrongly must not lose or show keys.
+func TestVaultRefusesAKMSThatDoesNotWrap(t *testing.T) {
+	for name, wrap := range map[string]func(key []byte) []byte{
+		"nothing":    func([]byte) []byte { return nil },
+		"too little": func(key []byte) []byte { return make([]byte, len(key)-1) },
+		"too much":   func([]byte) []byte { return make([]byte, 5000) },
+		"the key":    func(key []byte) []byte { return key },
+		"around it":  func(key []byte) []byte { return append([]byte("wrapped:"), key...) },
+	} {
+		store := skans.NewMemoryKeyStore()
+		v := newVault(t, skans.VaultConfig{Store: store, KMS: noKMS(wrap)})
+		_, err := v.Seal(t.Context(), body, []byte("plain"))
+		require.ErrorContains(t, err, "KMS.Wrap", name)
+		_, err = store.Load(t.Context(), "anna")
+		require.ErrorIs(t, err, skans.ErrUnknownKey, name)
+	}
+}
+
+type noKMS func(key []byte) []byte
+
+func (n noKMS) Wrap(_ context.Context, key []byte) ([]byte, error) { return n(key), nil }
+func (n noKMS) Unwrap(context.Context, []byte) ([]byte, error)     { return nil, errors.New("not asked") }
