@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"io"
 	"net/http"
+	"reflect"
 	"strconv"
 )
 
@@ -107,15 +108,15 @@ func (rr *renderer) mayShow(name string) bool {
 	if p == nil {
 		return false
 	}
-	at := Object{}
-	if r := p.snap.rules[name]; r != nil {
+	at := p.object
+	if r := p.snap.rules[name]; r != nil && (r.kind != fragmentKind || r.in != "") {
 		at = p.request.object(r)
 	}
 	return p.may(name, at)
 }
 
-// may decides about a name within the page. A fragment without In is decided in the tenant and for the object of the
-// page.
+// may decides about a name within the page. A fragment has no route; without In of its own it is decided in the tenant
+// of the page that includes it.
 func (p *frame) may(name string, at Object) bool {
 	r := p.snap.rules[name]
 	if r == nil {
@@ -124,11 +125,8 @@ func (p *frame) may(name string, at Object) bool {
 	if r.effect == inherit {
 		return true // the page has been allowed, or nothing would be executed
 	}
-	if r.kind == fragmentKind && r.in == "" {
-		at = p.object
-		if at.Tenant != "" {
-			r = r.local
-		}
+	if r.kind == fragmentKind && r.in == "" && at.Tenant != "" {
+		r = r.local
 	}
 	return p.decide(r, at, r.keyed() && p.key(r, at) != "").Allowed
 }
@@ -173,17 +171,16 @@ func (rr *renderer) menu() ([]Item, error) {
 
 // plainText takes what an id or an argument may be.
 func plainText(v any) (string, error) {
-	switch v := v.(type) {
-	case string:
-		return v, nil
-	case int:
-		return strconv.Itoa(v), nil
-	case int64:
-		return strconv.FormatInt(v, 10), nil
-	case uint64:
-		return strconv.FormatUint(v, 10), nil
-	case fmt.Stringer:
-		return v.String(), nil
+	if s, ok := v.(fmt.Stringer); ok {
+		return s.String(), nil
+	}
+	switch rv := reflect.ValueOf(v); {
+	case rv.Kind() == reflect.String:
+		return rv.String(), nil
+	case rv.CanInt():
+		return strconv.FormatInt(rv.Int(), 10), nil
+	case rv.CanUint():
+		return strconv.FormatUint(rv.Uint(), 10), nil
 	}
 	return "", fmt.Errorf("authz: a template passes a %T where a text or a whole number is needed", v)
 }
@@ -224,9 +221,9 @@ func (g *Guard) RenderStatus(w http.ResponseWriter, r *http.Request, status int,
 	}
 	h.Set("Content-Length", strconv.Itoa(rr.out.Len()))
 	w.WriteHeader(status)
-	_, err = w.Write(rr.out.Bytes())
+	_, _ = w.Write(rr.out.Bytes()) // a client that has gone away gets no error page either
 	g.templates.put(rr)
-	return err
+	return nil
 }
 
 func (t *templates) take() (*renderer, error) {

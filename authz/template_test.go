@@ -218,7 +218,7 @@ func TestCanAsksAboutTheObject(t *testing.T) {
 		about any
 		want  string
 	}{
-		{authz.Object{Tenant: "t1", ID: "7"}, "yes"}, {authz.Object{Tenant: "t1", ID: "8"}, "no"}, {authz.Object{Tenant: "t2", ID: "7"}, "no"}, {"7", "no"}, {7, "no"},
+		{boxID("7"), "no"}, {uint8(7), "no"}, {authz.Object{Tenant: "t1", ID: "7"}, "yes"}, {authz.Object{Tenant: "t1", ID: "8"}, "no"}, {authz.Object{Tenant: "t2", ID: "7"}, "no"}, {"7", "no"}, {7, "no"},
 	} {
 		w := httptest.NewRecorder()
 		require.NoError(t, g.Render(w, httptest.NewRequest("GET", "/", nil), "page", c.about))
@@ -226,6 +226,8 @@ func TestCanAsksAboutTheObject(t *testing.T) {
 	}
 	require.Error(t, g.Render(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil), "page", 1.5))
 }
+
+type boxID string
 
 // TestRenderersDoNotMix: each page under way keeps its own subject, however many are rendered at a time.
 func TestRenderersDoNotMix(t *testing.T) {
@@ -262,4 +264,47 @@ func TestRenderersDoNotMix(t *testing.T) {
 		})
 	}
 	done.Wait()
+}
+
+// TestFragmentsInATenant: a fragment without In is decided in the tenant of its page, one with In by its own path value.
+func TestFragmentsInATenant(t *testing.T) {
+	set, err := authz.ParseFS(files(
+		"page.html", `{{template "here" .}}{{template "there" .}}{{if can "here"}}h{{end}}{{if can "there"}}t{{end}}{{if can "here" .}}o{{end}}`,
+		"here.html", "HERE", "there.html", "THERE"), nil, "*.html")
+	require.NoError(t, err)
+	who := authz.Subject{}
+	g, err := authz.New(authz.Policy{
+		Roles: map[authz.Role]authz.RoleDef{reader: {}, editor: {Includes: []authz.Role{reader}}},
+		Pages: map[authz.Page]authz.Rule{"page": authz.Allow(reader).In("box")},
+		Fragments: map[authz.Fragment]authz.Rule{
+			"here": authz.Allow(editor), "there": authz.Allow(editor).In("other"),
+		},
+	}, authz.Config{Templates: set, Subject: func(*http.Request) (authz.Subject, error) { return who, nil }})
+	require.NoError(t, err)
+	g.HandleFunc("GET /{box}/{other}", authz.Page("page"), func(w http.ResponseWriter, r *http.Request) {
+		if err := g.Render(w, r, "page", authz.Object{Tenant: "t3"}); err != nil {
+			g.Refuse(w, r, err)
+		}
+	})
+	handler, err := g.Handler()
+	require.NoError(t, err)
+	reads := func(s authz.Subject) authz.Subject { return withRole(withRole(s, "t1", reader), "t2", reader) }
+	for _, c := range []struct {
+		who    authz.Subject
+		target string
+		want   string
+	}{
+		{reads(person("a", "t1", editor)), "/t1/t2", "HEREht"}, // can asks about the page's object, also for a rule with In
+		{reads(person("a", "t1", editor)), "/t2/t1", "THERE"},
+		{reads(person("a", "t2", editor)), "/t1/t2", "THERE"},
+		{reads(person("a", "", editor)), "/t1/t2", "HERETHEREhto"},
+		{reads(person("a", "t3", editor)), "/t1/t2", "o"},
+		{reads(person("a", "t4", editor)), "/t1/t2", ""},
+	} {
+		who = c.who
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, httptest.NewRequest("GET", c.target, nil))
+		require.Equal(t, 200, w.Code)
+		require.Equal(t, c.want, w.Body.String(), "%s %v", c.target, c.who.Roles)
+	}
 }
