@@ -24,7 +24,9 @@ func live(tb testing.TB) (http.Handler, *http.Request) {
 	m := newManager(tb, session.Config{})
 	b := newBrowser(nil)
 	b.signIn(tb, m, "anna", session.Password)
-	b.in(m, func(_ http.ResponseWriter, r *http.Request) { require.NoError(tb, counter.Set(session.From(r.Context()), 7)) })
+	b.in(m, func(_ http.ResponseWriter, r *http.Request) {
+		require.NoError(tb, counter.Set(session.From(r.Context()), 7))
+	})
 	return m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		n, ok, err := counter.Get(session.From(r.Context()))
 		if n != 7 || !ok || err != nil {

@@ -70,8 +70,8 @@ func (m *Manager) fill(b *binding, id string, r *http.Request) bool {
 		*slot = m.mark(purposeAddress, id, part.text())
 		filled = true
 	}
-	if part, on := m.agentPart(r); on && !b.agent.known {
-		b.agent = m.mark(purposeAgent, id, part)
+	if browser, platform, on := m.agentPart(r); on && !b.agent.known {
+		b.agent = m.mark(purposeAgent, id, browser, platform)
 		filled = true
 	}
 	return filled
@@ -82,7 +82,7 @@ func (m *Manager) mismatch(b *binding, id string, r *http.Request) (reason strin
 	if b.https != clientaddr.HTTPS(r, m.cfg.Proxies) {
 		return "scheme", false
 	}
-	if part, on := m.agentPart(r); on && b.agent.known && !m.verify(string(b.agent.hash[:]), purposeAgent, id, part) {
+	if browser, platform, on := m.agentPart(r); on && b.agent.known && !m.verify(string(b.agent.hash[:]), purposeAgent, id, browser, platform) {
 		reason, observe = "agent", m.cfg.Bind.Agent == AgentObserve
 		if !observe {
 			return reason, false
@@ -118,8 +118,8 @@ func (m *Manager) renew(b *binding, id string, r *http.Request) {
 	m.fill(b, id, r)
 }
 
-func (m *Manager) mark(purpose, id, part string) mark {
-	return mark{known: true, hash: [markLen]byte(m.cfg.Keys.MAC(purpose, id, part)[:markLen])}
+func (m *Manager) mark(purpose string, parts ...string) mark {
+	return mark{known: true, hash: [markLen]byte(m.cfg.Keys.MAC(purpose, parts...)[:markLen])}
 }
 
 // network is an address cut to the bits that are compared, as bytes: a family byte and the prefix.
@@ -166,14 +166,16 @@ func networkOf(prefix netip.Prefix) network {
 }
 
 // agentPart returns what of the User-Agent header is compared.
-func (m *Manager) agentPart(r *http.Request) (string, bool) {
+func (m *Manager) agentPart(r *http.Request) (browser, platform string, on bool) {
+	ua := clip(r.UserAgent(), maxAgent)
 	switch m.cfg.Bind.Agent {
 	case InsecureAgentOff:
-		return "", false
+		return "", "", false
 	case AgentExact:
-		return clip(r.UserAgent(), maxAgent), true
+		return ua, "", true
 	default:
-		return agentFamily(clip(r.UserAgent(), maxAgent)), true
+		browser, platform = agentFamily(ua)
+		return browser, platform, true
 	}
 }
 
@@ -189,22 +191,22 @@ var families = [...]struct{ mark, name string }{
 }
 
 var platforms = [...]struct{ mark, name string }{
-	{"Android", "/android"}, {"iPhone", "/ios"}, {"iPad", "/ios"}, {"CrOS", "/chromeos"},
-	{"Windows", "/windows"}, {"Macintosh", "/mac"}, {"Linux", "/linux"},
+	{"Android", "android"}, {"iPhone", "ios"}, {"iPad", "ios"}, {"CrOS", "chromeos"},
+	{"Windows", "windows"}, {"Macintosh", "mac"}, {"Linux", "linux"},
 }
 
 // agentFamily returns the browser family and platform of a User-Agent header, or for other programs the name before the version.
-func agentFamily(ua string) string {
+func agentFamily(ua string) (browser, platform string) {
 	for _, f := range families {
 		if strings.Contains(ua, f.mark) {
 			for _, p := range platforms {
 				if strings.Contains(ua, p.mark) {
-					return f.name + p.name
+					return f.name, p.name
 				}
 			}
-			return f.name
+			return f.name, ""
 		}
 	}
 	name, _, _ := strings.Cut(ua, "/")
-	return name
+	return name, ""
 }

@@ -72,20 +72,19 @@ func (m *Manager) verify(want string, purpose string, parts ...string) bool {
 // sealLen is the length of the seal at the head of [Record.Data]: HMAC-SHA-256 cut to 128 bits (RFC 2104, section 5).
 const sealLen = 16
 
-// fixed writes the sealed columns of r as one part.
-func (r *Record) fixed() [36]byte {
-	var b [36]byte
-	copy(b[:], r.Token[:])
-	binary.BigEndian.PutUint32(b[16:], r.Generation)
-	binary.BigEndian.PutUint64(b[20:], uint64(r.Since.UnixMilli()))
-	binary.BigEndian.PutUint64(b[28:], uint64(r.Deadline.UnixMilli()))
+// fixed writes the sealed numbers of r as one part.
+func (r *Record) fixed() [20]byte {
+	var b [20]byte
+	binary.BigEndian.PutUint32(b[:], r.Generation)
+	binary.BigEndian.PutUint64(b[4:], uint64(r.Since.UnixMilli()))
+	binary.BigEndian.PutUint64(b[12:], uint64(r.Deadline.UnixMilli()))
 	return b
 }
 
 // seal puts the seal in front of body and makes it the data of r.
 func (m *Manager) seal(r *Record, body []byte) {
 	fixed, text := r.fixed(), string(body)
-	mac := m.cfg.Keys.MAC(purposeSeal, r.ID, r.User, string(fixed[:]), text)
+	mac := m.cfg.Keys.MAC(purposeSeal, r.ID, r.User, string(r.Token[:]), string(fixed[:]), text)
 	r.Data = string(mac[:sealLen]) + text
 }
 
@@ -95,7 +94,7 @@ func (m *Manager) unseal(r *Record) (string, bool) {
 		return "", false
 	}
 	fixed, body := r.fixed(), r.Data[sealLen:]
-	if !m.verify(r.Data[:sealLen], purposeSeal, r.ID, r.User, string(fixed[:]), body) {
+	if !m.verify(r.Data[:sealLen], purposeSeal, r.ID, r.User, string(r.Token[:]), string(fixed[:]), body) {
 		return "", false
 	}
 	return body, true
