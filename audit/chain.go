@@ -180,7 +180,7 @@ func (c *chain) push(frame []byte, wall time.Time, mono time.Duration) *pending 
 	if n := len(c.queue); n > 0 {
 		p = c.queue[n-1]
 	}
-	fresh := c.segment == 0 || c.segment+int64(len(frame)) > maxSegment || day != c.day
+	fresh := c.segment == 0 || c.segment+int64(len(frame)) > c.log.maxSegment || day != c.day
 	if p == nil || fresh {
 		p = &pending{fresh: fresh, sync: c.class.OnFailure == Reject}
 		if n := len(c.spare); n > 0 {

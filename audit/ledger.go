@@ -222,7 +222,7 @@ func (l *ledger) append(facts ...string) error {
 		return l.log.poison(err)
 	}
 	wall, _ := l.log.clock()
-	fresh := l.file == nil || l.size > maxLedger
+	fresh := l.file == nil || l.size > l.log.maxLedger
 	if fresh {
 		facts = append(l.states(), facts...)
 	}

@@ -71,6 +71,9 @@ type Log struct {
 	opened   time.Time
 	deadline time.Duration
 	config   Config
+
+	maxSegment, maxLedger int64 // sizes at which a file is ended
+
 	routes   routes
 	chains   []*chain
 	lock     *os.File
@@ -125,6 +128,7 @@ func open(ctx context.Context, cfg Config, d disk, clock func() (time.Time, time
 	l := &Log{
 		dir: cfg.Dir, server: cfg.Server, version: cfg.Version, keys: cfg.Keys, vault: cfg.Vault, disk: d, clock: clock,
 		opened: wall.Add(-mono), deadline: cfg.Deadline, config: cfg, routes: routes{},
+		maxSegment: maxSegment, maxLedger: maxLedger,
 	}
 	if err = l.takeLock(); err != nil {
 		return nil, err
