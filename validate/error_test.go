@@ -120,3 +120,25 @@ func TestPageEscapesWhatTheHostSays(t *testing.T) {
 	require.NotContains(t, w.Body.String(), "<a>")
 	require.Contains(t, w.Header().Get("Content-Security-Policy"), "default-src 'none'")
 }
+
+func TestHostsOwnWords(t *testing.T) {
+	words := validate.English()
+	words.Language = "da"
+	words.Text["even"] = "Skal have lige mange tegn."
+	words.Text["missing"] = "Skal udfyldes."
+	p, err := validate.NewProbe("", `in:"form a" rule:"line,max=5,even"`, validate.Options{
+		Messages: []validate.Messages{words, validate.Swedish()},
+		Rules:    []validate.Rule{validate.NewRule("even", func(s string) bool { return len(s)%2 == 0 })},
+	})
+	require.NoError(t, err)
+	words.Text["missing"] = "changed later"
+	for body, want := range map[string]string{"a=abc": "Skal have lige mange tegn.", "": "Skal udfyldes."} {
+		_, err = p.Parse(nil, post("/", body))
+		require.Equal(t, want, err.(*validate.Error).Fields[0].Message)
+		require.Equal(t, "da", err.(*validate.Error).Language)
+	}
+	r := post("/", "a=abc")
+	r.Header.Set("Accept-Language", "sv")
+	_, err = p.Parse(nil, r)
+	require.Equal(t, "Är inte giltigt.", err.(*validate.Error).Fields[0].Message, "a code without a text")
+}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -163,4 +164,74 @@ func TestFilesDoNotOutliveTheHandler(t *testing.T) {
 	kept, err := os.ReadDir(home)
 	require.NoError(t, err)
 	require.Len(t, kept, 1)
+}
+
+// The body of a client that never stops ends at the limit, with nothing on the disk and little in memory.
+func TestEndlessFile(t *testing.T) {
+	dir := t.TempDir()
+	s := validate.Must[letter](validate.Options{UploadDir: dir, MaxBody: 8 << 20})
+	head := "--X\r\nContent-Disposition: form-data; name=\"docs\"; filename=\"a.txt\"\r\n\r\n"
+	for name, first := range map[string]string{"the file comes first": "", "after a fault": "--X\r\nContent-Disposition: form-data; name=\"evil\"\r\n\r\nx\r\n"} {
+		r := httptest.NewRequest("POST", "/", io.MultiReader(strings.NewReader(first+head), letterX{}))
+		r.ContentLength = -1
+		r.Header.Set("Content-Type", "multipart/form-data; boundary=X")
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := s.Parse(httptest.NewRecorder(), r)
+		runtime.ReadMemStats(&after)
+		require.Equal(t, http.StatusRequestEntityTooLarge, err.(*validate.Error).Status, name)
+		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(2<<20), name)
+		waiting, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		require.Empty(t, waiting)
+	}
+}
+
+type letterX struct{}
+
+func (letterX) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 'x'
+	}
+	return len(p), nil
+}
+
+// The same over a real connection, chunked, beside one that hangs up in the middle of a file.
+func TestUploadOverTheNetwork(t *testing.T) {
+	dir := t.TempDir()
+	server := httptest.NewServer(letters(dir).Handle(func(w http.ResponseWriter, _ *http.Request, in letter) {
+		_, _ = io.WriteString(w, in.To)
+	}))
+	defer server.Close()
+	send := func(body io.Reader) (int, string) {
+		r, err := http.NewRequest("POST", server.URL, body)
+		require.NoError(t, err)
+		r.ContentLength = -1
+		r.Header.Set("Content-Type", "multipart/form-data; boundary=X")
+		resp, err := server.Client().Do(r)
+		if err != nil {
+			return 0, ""
+		}
+		defer resp.Body.Close()
+		b, _ := io.ReadAll(resp.Body)
+		return resp.StatusCode, string(b)
+	}
+	part := func(head, content string) string {
+		return "--X\r\nContent-Disposition: form-data; " + head + "\r\n\r\n" + content + "\r\n"
+	}
+	good := part(`name="to"`, "a@b.se") + part(`name="text"`, "x") + part(`name="docs"; filename="a.txt"`, "hello") + "--X--\r\n"
+	status, text := send(strings.NewReader(good))
+	require.Equal(t, 200, status)
+	require.Equal(t, "a@b.se", text)
+
+	hangUp, w := io.Pipe()
+	go func() {
+		_, _ = io.WriteString(w, good[:len(good)-12]) // within the file
+		_ = w.CloseWithError(errors.New("gone"))
+	}()
+	_, _ = send(hangUp)
+	server.Close() // waits for the handlers
+	waiting, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, waiting)
 }
