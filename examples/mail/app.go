@@ -155,6 +155,8 @@ func (a *app) serve(ctx context.Context) error {
 	})
 	start("smtp", func() error { return a.mail.Serve(a.smtp) })
 	start("sessions", func() error { return a.sec.sessions.Run(ctx) })
+	start("audit", func() error { return a.log.Run(ctx) })
+	start("upkeep", func() error { a.upkeep(ctx); return nil })
 	start("outbox", func() error {
 		a.outbox.run(ctx, a.store.Unsent, func(err error) { a.errors.Print(err) })
 		return nil
@@ -169,6 +171,28 @@ func (a *app) serve(ctx context.Context) error {
 		err = errors.Join(cause, err)
 	}
 	return err
+}
+
+// upkeep brings committed field history under the log's signature every second, and forgets what has run out every minute.
+func (a *app) upkeep(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		_, err := a.log.SealHistory(ctx, a.store.DB(), audit.SQLite)
+		if n%60 == 0 {
+			_, errKeys := a.sec.activation.Sweep(ctx)
+			_, errPending := a.sec.flow.Sweep(ctx)
+			err = errors.Join(err, errKeys, errPending)
+		}
+		if err != nil && ctx.Err() == nil {
+			a.errors.Print(err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 // close closes whatever is open.

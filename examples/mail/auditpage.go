@@ -23,7 +23,7 @@ type auditView struct {
 
 type verdict struct {
 	OK                bool
-	Events            uint64
+	Events, History   uint64
 	FirstBad, Problem string
 }
 
@@ -65,11 +65,19 @@ func (a *app) fillAudit(r *http.Request, view *auditView, of func(audit.Event) b
 		return err
 	}
 	view.Verified = verdictOf(report)
+	if view.Verified.OK {
+		history, err := audit.VerifyHistory(r.Context(), a.store.DB(), audit.SQLite, a.log.Query(r.Context(), audit.Filter{Event: audit.EventHistorySealed}))
+		if err != nil {
+			return err
+		}
+		view.Verified.OK, view.Verified.History = history.OK(), history.Rows
+		view.Verified.Problem, view.Verified.FirstBad = history.Problem, fmt.Sprintf("field history, batch %d", history.FirstBad)
+	}
 	for e, err := range a.log.Query(r.Context(), audit.Filter{}) {
 		if err != nil {
 			return err
 		}
-		if !of(e) {
+		if e.Class == "usage" || !of(e) { // every page view would bury what happened
 			continue
 		}
 		if len(view.Events) == shownEvents {
@@ -151,7 +159,9 @@ func (a *app) adminSystem(w http.ResponseWriter, r *http.Request, _ none) {
 	}{Texts: []text{
 		{"Who may do what", a.sec.guard.Matrix()},
 		{"Sessions", a.sec.sessions.Describe()},
+		{"Transport", a.sec.transport.Describe()},
 		{"Response headers", a.sec.headers.Describe()},
+		{"Signing in", a.sec.flow.Describe()},
 		{"Passwords", a.sec.policy.Describe()},
 		{"Audit log", a.log.Describe()},
 		{"What comes in", strings.Join(a.schemas, "\n")},

@@ -4,7 +4,8 @@
 //
 //	go run ./examples/mail -demo
 //
-// keeps everything in ./maildata and prints where to go.
+// keeps everything in ./maildata and prints where to go. "mail audit verify" proves the log of a data folder, and "mail audit
+// export" writes it out.
 package main
 
 import (
@@ -57,6 +58,9 @@ func parseOptions(args []string) (options, error) {
 
 // run starts the mailbox and serves until ctx ends.
 func run(ctx context.Context, args []string, out io.Writer) (err error) {
+	if len(args) > 0 && args[0] == "audit" {
+		return auditCommand(ctx, args[1:], out)
+	}
 	o, err := parseOptions(args)
 	if errors.Is(err, flag.ErrHelp) {
 		return nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"net/http"
 	"net/url"
 	"os"
@@ -149,4 +150,45 @@ func (r *running) outboxHas(t testing.TB, text string) {
 		}
 	}
 	require.Fail(t, "the answer is not in the outbox")
+}
+
+// The log proves itself from the command line too, and names what was changed.
+func TestAuditCommand(t *testing.T) {
+	dir := t.TempDir()
+	r := start(t, dir, false)
+	r.send(t, "mail@localhost", letterWithFile)
+	r.stop()
+	command := func(args ...string) (string, error) {
+		var out bytes.Buffer
+		err := run(t.Context(), append([]string{"audit"}, args...), &out)
+		return out.String(), err
+	}
+	out, err := command("verify", "-data", dir)
+	require.NoError(t, err, out)
+	require.True(t, strings.HasPrefix(out, "ok: "), out)
+	_, witness, found := strings.Cut(out, "keep this witness elsewhere: ")
+	require.True(t, found, out)
+	_, err = command("verify", "-data", dir, "-witness", strings.TrimSpace(witness))
+	require.NoError(t, err)
+
+	out, err = command("export", "-data", dir, "-event", eventDelivered)
+	require.NoError(t, err)
+	require.Equal(t, 1, strings.Count(out, "\n"))
+	require.Contains(t, out, `"mail.delivered"`)
+
+	segments, err := filepath.Glob(filepath.Join(dir, "audit", "mail", "*"))
+	require.NoError(t, err)
+	require.NotEmpty(t, segments)
+	data, err := os.ReadFile(segments[0])
+	require.NoError(t, err)
+	data[len(data)-20] ^= 1
+	require.NoError(t, os.WriteFile(segments[0], data, 0o600))
+	out, err = command("verify", "-data", dir)
+	require.ErrorIs(t, err, errTampered)
+	require.Contains(t, out, "tampered: mail 2", "the first event of that class, after the segment's own head")
+
+	for _, bad := range [][]string{{}, {"nosuch"}, {"verify", "-nosuch"}, {"export", "-format", "xml"}} {
+		_, err := command(bad...)
+		require.ErrorContains(t, err, "usage")
+	}
 }
