@@ -2,6 +2,7 @@ package skans_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/ed25519"
@@ -301,6 +302,34 @@ func TestManyPurposesAtOnce(t *testing.T) {
 				want := hmac.New(sha256.New, hkdfSHA256(master, nil, "skans/v1/mac/"+purpose, 32))
 				if !bytes.Equal(want.Sum(nil), ring.MAC(purpose)) {
 					t.Error("wrong MAC", i)
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+// Buffers and hash states are used again by other goroutines; none may show through.
+func TestKeyringInManyGoroutines(t *testing.T) {
+	ring := newKeyring(t, skans.GenerateKey("a"), skans.GenerateKey("b"))
+	v := newVault(t, skans.VaultConfig{Keys: ring, CacheSize: 2})
+	var group sync.WaitGroup
+	for worker := range 8 {
+		group.Go(func() {
+			own := strings.Repeat(string(rune('a'+worker)), 100*worker+1)
+			for range 200 {
+				mac, sealed := ring.MAC("p", own), ring.Seal([]byte(own), "p", own)
+				plain, err := ring.Open(sealed, "p", own)
+				if !ring.VerifyMAC(mac, "p", own) || err != nil || string(plain) != own {
+					t.Error("keyring mixes up its callers")
+				}
+				at := skans.At{Subject: "subject" + own[:1], Table: "t", Column: own, Row: "1"}
+				sealed, err = v.Seal(context.Background(), at, []byte(own))
+				if err != nil {
+					t.Error(err)
+				}
+				if plain, err = v.Open(context.Background(), at, sealed); err != nil || string(plain) != own {
+					t.Error("vault mixes up its callers")
 				}
 			}
 		})
