@@ -39,28 +39,6 @@ func sealFrame(frame []byte) {
 	binary.BigEndian.PutUint32(frame[8:], crc32.ChecksumIEEE(frame[:8]))
 }
 
-// parseFrame returns the body of the frame that buf begins with.
-func parseFrame(buf []byte) ([]byte, error) {
-	if len(buf) < frameHeader {
-		return nil, errTorn
-	}
-	if crc32.ChecksumIEEE(buf[:8]) != binary.BigEndian.Uint32(buf[8:]) {
-		return nil, errBroken
-	}
-	size := int(binary.BigEndian.Uint32(buf))
-	if size < 1 || size > maxFrame {
-		return nil, errBroken
-	}
-	if len(buf) < frameHeader+size {
-		return nil, errTorn
-	}
-	body := buf[frameHeader : frameHeader+size]
-	if crc32.ChecksumIEEE(body) != binary.BigEndian.Uint32(buf[4:]) || body[0] != 0 {
-		return nil, errBroken
-	}
-	return body, nil
-}
-
 // A frameReader reads frames in constant memory: its buffer grows only for a frame that does not fit.
 type frameReader struct {
 	r      *bufio.Reader
@@ -93,8 +71,8 @@ func (f *frameReader) next() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := parseFrame(frame)
-	if err != nil {
+	body := frame[frameHeader:]
+	if crc32.ChecksumIEEE(body) != binary.BigEndian.Uint32(frame[4:]) || body[0] != 0 {
 		return nil, f.brokenTail(frame)
 	}
 	f.offset += int64(len(frame))

@@ -25,14 +25,17 @@ type tree struct {
 }
 
 // add takes the hash of the next leaf.
-func (t *tree) add(leaf digest) {
-	for range bits.TrailingZeros64(^t.count) { // one merge for each subtree that this leaf completes
+func (t *tree) add(leaf digest) { t.graft(leaf, 1) }
+
+// graft takes the root of the next size leaves; size is a power of two that divides the count so far.
+func (t *tree) graft(root digest, size uint64) {
+	for range bits.TrailingZeros64(^(t.count / size)) { // one merge for each subtree that this one completes
 		last := len(t.full) - 1
-		leaf = hashNode(t.full[last], leaf)
+		root = hashNode(t.full[last], root)
 		t.full = t.full[:last]
 	}
-	t.full = append(t.full, leaf)
-	t.count++
+	t.full = append(t.full, root)
+	t.count += size
 }
 
 // root is the Merkle tree hash; of no leaves, the hash of nothing.

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Trust is what a verifier knows from elsewhere than the log.
@@ -105,11 +106,12 @@ type verifier struct {
 	report  Report
 	classes map[string]*runs
 	first   record // first record that is there
+	parts   *sync.Pool
 }
 
 func (v *verifier) run() (Report, error) {
 	v.report = Report{UnprovenAfter: map[string]uint64{}}
-	v.classes = map[string]*runs{}
+	v.classes, v.parts = map[string]*runs{}, &sync.Pool{New: func() any { return new(part) }}
 	defer v.closeFiles()
 	_, err := v.checkLedger()
 	if err == nil {
