@@ -56,6 +56,7 @@ func TestClassesTake(t *testing.T) {
 		{"name,max=30", "山田 たろう カ", "山田 たろう カ"}, // Japanese counts as one
 		{"name,max=30", "김철수", "김철수"},
 		{"name,max=30", "محمد", "محمد"},
+		{"name,max=30", "علی\u200cرضا", "علی\u200cرضا"},
 		{"login,max=30", "anna.lind@acme-1_x", "anna.lind@acme-1_x"},
 		{"identifier,max=30", "Row_42-b", "Row_42-b"},
 		{"token,max=30", "_aB-9.~=", "_aB-9.~="},

@@ -117,7 +117,8 @@ func cleanSecret(s string) bool {
 	return true
 }
 
-func isLetter(r rune) bool { return unicode.IsLetter(r) || unicode.IsMark(r) }
+// isLetter takes the joiners too: cleanText has seen to it that they stand where a script needs them.
+func isLetter(r rune) bool { return unicode.IsLetter(r) || unicode.IsMark(r) || r == zwnj || r == zwj }
 
 // isNameRune takes what occurs in names on passports and in registers: besides letters the apostrophes (O’Brien), the
 // hyphen, the full stop (Jr.) and the middle dot of Catalan and of transcribed names.

@@ -180,6 +180,9 @@ func (b *budget) tar(in io.Reader, depth int) error {
 		if h.Typeflag != tar.TypeReg && h.Typeflag != tar.TypeDir {
 			return errArchive("has an entry that is neither file nor folder")
 		}
+		if sparse(h) {
+			return errArchive("has a file with holes")
+		}
 		if !inside(h.Name) {
 			return errArchive("has an entry that leaves its folder")
 		}
@@ -187,6 +190,17 @@ func (b *budget) tar(in io.Reader, depth int) error {
 			return err
 		}
 	}
+}
+
+// sparse finds the files with holes of GNU tar 1.x, whose headers have the type of plain files. A few bytes would read as
+// terabytes of zeros that never pass the budget.
+func sparse(h *tar.Header) bool {
+	for key := range h.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return true
+		}
+	}
+	return false
 }
 
 // metered takes what passes from the budget.
@@ -205,9 +219,12 @@ func (m *metered) Read(p []byte) (int, error) {
 
 // inside reports whether an entry's name stays in the folder that it is unpacked into, on every system.
 func inside(name string) bool {
+	if name == "." || name == "./" { // the folder itself, as tar writes it
+		return true
+	}
 	name = strings.TrimSuffix(strings.TrimPrefix(name, "./"), "/")
-	if name == "" || name == "." || len(name) > 1024 || strings.ContainsAny(name, "\\:") || name[0] == '/' {
-		return name == "." || name == ""
+	if len(name) > 1024 || strings.ContainsAny(name, "\\:") {
+		return false
 	}
 	for i := range len(name) {
 		if name[i] < ' ' || name[i] == 0x7F {

@@ -276,6 +276,9 @@ func TestBadFilesLeaveNothing(t *testing.T) {
 		{"zip cut short", "a.zip", good[:len(good)-30], "archive"},
 		{"tar with a symbolic link", "a.gz", gzipped(tarred(t, tar.Header{Name: "a", Typeflag: tar.TypeSymlink, Linkname: "/etc"})), "archive"},
 		{"tar with ../", "a.gz", gzipped(tarred(t, tar.Header{Name: "../a", Typeflag: tar.TypeReg})), "archive"},
+		{"tar with a terabyte of holes", "a.gz", gzipped(holes()), "archive"},
+		{"tar with the root", "a.gz", gzipped(tarred(t, tar.Header{Name: "/", Typeflag: tar.TypeDir})), "archive"},
+		{"zip with an entry without a name", "a.zip", zipBytes(t, func(z *zip.Writer) { entry(t, z, "", "x") }), "archive"},
 		{"document with macros", "a.docx", macro, "content"},
 		{"zip called document", "a.docx", good, "content"},
 		{"zip called OpenDocument", "a.odt", good, "content"},
@@ -290,6 +293,32 @@ func TestBadFilesLeaveNothing(t *testing.T) {
 			require.Empty(t, left(t, dir))
 		})
 	}
+}
+
+// holes is a tar archive with one sparse file in the format 1.0 of GNU tar (its manual, "PAX Format, Version 1.0"): a PAX
+// header with the real size, then a map without entries.
+func holes() []byte {
+	block := func(kind byte, name string, content []byte) []byte {
+		h := make([]byte, 512)
+		copy(h, name)
+		copy(h[100:], "0000600\x000000000\x000000000\x00"+fmt.Sprintf("%011o", len(content))+"\x0000000000000\x00        ")
+		h[156] = kind
+		copy(h[257:], "ustar\x0000")
+		sum := 0
+		for _, b := range h {
+			sum += int(b)
+		}
+		copy(h[148:], fmt.Sprintf("%06o\x00 ", sum))
+		return append(append(h, content...), make([]byte, (512-len(content)%512)%512)...)
+	}
+	var records string
+	for _, r := range []string{"GNU.sparse.major=1", "GNU.sparse.minor=0", "GNU.sparse.name=a", "GNU.sparse.realsize=1099511627776"} {
+		n := len(r) + 4 // two digits, a blank and a newline
+		records += fmt.Sprintf("%d %s\n", n, r)
+	}
+	b := block('x', "pax", []byte(records))
+	b = append(b, block('0', "a", append([]byte("0\n"), make([]byte, 510)...))...)
+	return append(b, make([]byte, 1024)...)
 }
 
 // overlapping has two directory entries that share one piece of data.
