@@ -53,7 +53,8 @@ func (g *Guard) HandleFunc(pattern string, name Name, handler func(http.Response
 
 // Protect returns the handler under the rule, for a route of another router (chi, echo, gin). It decides like a
 // registered route: a page by GET and HEAD only, a function by unsafe methods only. It refuses with 503 until
-// [Guard.Handler] has found the policy complete. What In and Of name must come out of Config.PathValue.
+// [Guard.Handler] has found the policy complete. What In and Of name must come out of Config.PathValue. Which spelling
+// of a path leads here is the other router's doing; the right is that of the handler, whatever the path was.
 func (g *Guard) Protect(name Name, handler http.Handler) http.Handler {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -124,6 +125,9 @@ func unsafeMethod(method string) bool {
 // routes and refuses everything else. A service that only uses [Guard.Protect] calls it too, for the check. The error
 // lists every route without a rule, rule without a route, template that is neither page nor fragment, and route that
 // lacks what its rule's In and Of name.
+//
+// Set DisableGeneralOptionsHandler on the [http.Server] (session/transport does), since it would answer "OPTIONS *"
+// before any handler.
 func (g *Guard) Handler() (http.Handler, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
