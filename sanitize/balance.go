@@ -17,9 +17,9 @@ const maxPending = 8
 // is parsed by every HTML parser into the very tree that was meant: nothing is moved, implied, reopened or
 // closed from inside, and that is why the output cannot mutate and cannot close a container that it stands in.
 //
-// It follows the tree construction rules of the HTML standard (13.2.6) with these differences, all to stay linear and to write only forward:
-// what a table would throw out in front of itself gets a row of its own; a formatting element that ends
-// inside a block that is still open goes on to the end of that block; and reopening has a budget, because
+// It follows the tree construction rules of the HTML standard (13.2.6) with these differences, all to stay linear and
+// to write only forward: what a table would throw out in front of itself gets a row of its own; a formatting element
+// that ends inside a block that is still open goes on to the end of that block; and reopening has a budget, because
 // <p><b><i>...</p><p>x<p>x would otherwise grow with the product of both parts.
 type builder struct {
 	out     []byte
@@ -283,8 +283,8 @@ func (b *builder) placeTablePart(e *element) bool {
 	return true
 }
 
-// placeItem closes the item before, and opens a list for an item that has none: a bare <li> would close the item of the
-// page that the letter stands in.
+// placeItem closes the item before, and opens a list for an item that has none: a bare <li> would close the item of
+// the page that the letter stands in.
 func (b *builder) placeItem(e *element) {
 	inList := false
 scan:

@@ -10,7 +10,8 @@ import (
 	"github.com/skans-go/skans/sanitize"
 )
 
-// styledMail is a newsletter of about 60 KB in which nearly every element carries a style, as inlining tools write it.
+// styledMail is a newsletter of about 60 KB in which nearly every element carries a style, as inlining tools write
+// it.
 func styledMail(size int) string {
 	const item = `<tr><td align="left" valign="top" width="280" style="padding: 12px 16px; font-family: Arial, Helvetica, sans-serif; font-size: 14px; line-height: 21px; color: #333333; border-bottom: 1px solid #dddddd;">` +
 		`<h3 style="margin: 0 0 8px 0; font-size: 18px; color: #003366;">Vecka %d på museet</h3>` +

@@ -56,7 +56,8 @@ func run(ctx context.Context, t *testing.T, done <-chan struct{}, url string, fl
 	}
 }
 
-// proof is the server that the browser talks to. Whatever it is asked for beside its own pages was loaded by washed markup.
+// proof is the server that the browser talks to. Whatever it is asked for beside its own pages was loaded by washed
+// markup.
 type proof struct {
 	outcomes []string
 	mu       sync.Mutex
@@ -180,8 +181,9 @@ async function check(n) {
 })().catch(e => fetch('/done', {method: 'POST', body: JSON.stringify({broken: ['harness: ' + e.stack]})}));
 </script>`
 
-// TestNothingGetsOutInABrowser washes the corpus, loads what comes out in Chromium as parsed pages under a policy that reports, as innerHTML in a live
-// and a detached document, and written and read again: nothing may run, load, take a name or leave its container.
+// TestNothingGetsOutInABrowser washes the corpus, loads what comes out in Chromium as parsed pages under a policy
+// that reports, as innerHTML in a live and a detached document, and written and read again: nothing may run, load,
+// take a name or leave its container.
 func TestNothingGetsOutInABrowser(t *testing.T) {
 	browser(t)
 	p := &proof{executed: map[string]int{}, loaded: map[string]int{}, reported: map[string]int{}, done: make(chan struct{})}

@@ -5,9 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// Cell returns s as one cell of a table that is exported for a spreadsheet (CSV, TSV): as [Text], with an apostrophe before what a spreadsheet
-// would take for a formula: = + - @, their full-width forms, a tab or a line end (OWASP, CSV Injection). A plain number keeps its sign. Quoting is the
-// task of encoding/csv.
+// Cell returns s as one cell of a table that is exported for a spreadsheet (CSV, TSV): as [Text], with an apostrophe
+// before what a spreadsheet would take for a formula: = + - @, their full-width forms, a tab or a line end (OWASP,
+// CSV Injection). A plain number keeps its sign. Quoting is the task of encoding/csv.
 func Cell(s string) string {
 	s = Text(s)
 	first, _ := utf8.DecodeRuneInString(strings.TrimLeft(s, " \u00a0\u3000"))

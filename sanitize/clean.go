@@ -79,7 +79,8 @@ func (w *washing) dropAttribute(key string, value []byte) {
 		w.refuseLoad(string(value))
 	case w.tag.atom == atom.A && (key == "rel" || key == "target"): // every link gets its own
 	case key == "class" && w.tag.atom == atom.P && !w.comment && bytes.HasPrefix(value, []byte("Mso")):
-		// Outlook's paragraphs get their margin from a style sheet that is gone; without this a letter doubles in length.
+		// Outlook's paragraphs get their margin from a style sheet that is gone; without this a letter doubles in
+		// length.
 		const margin = "margin:0"
 		if len(w.style) == 0 {
 			w.style = append(w.style, margin...)

@@ -2,8 +2,8 @@ package sanitize
 
 import "strings"
 
-// color appends a CSS colour in lower case: a name, #rgb, #rgba, #rrggbb, #rrggbbaa, or rgb(), rgba(), hsl(), hsla() of plain
-// numbers.
+// color appends a CSS colour in lower case: a name, #rgb, #rgba, #rrggbb, #rrggbbaa, or rgb(), rgba(), hsl(), hsla()
+// of plain numbers.
 func color(dst []byte, value string) ([]byte, bool) {
 	switch {
 	case value == "" || len(value) > 64:

@@ -22,8 +22,8 @@ func (l *linkText) add(text []byte) {
 	}
 }
 
-// finish reports a text that names another host than the link leads to. That newsletters count clicks through a host of
-// their own is no excuse: the reader is told one place and brought to another.
+// finish reports a text that names another host than the link leads to. That newsletters count clicks through a host
+// of their own is no excuse: the reader is told one place and brought to another.
 func (l *linkText) finish(r *Report) {
 	if !l.open {
 		return
@@ -43,7 +43,8 @@ func (l *linkText) finish(r *Report) {
 	}
 }
 
-// shownHost returns the host that a text seems to be an address of: the text is one word, and that word is a URL or a host name.
+// shownHost returns the host that a text seems to be an address of: the text is one word, and that word is a URL or a
+// host name.
 func shownHost(text string) (string, bool) {
 	text = strings.ToLower(strings.TrimSpace(strings.Map(func(r rune) rune {
 		if isHidden(r) {

@@ -13,8 +13,8 @@ import (
 	"github.com/skans-go/skans/sanitize"
 )
 
-// TestLettersKeepWhatTheirReadersNeed compares each letter before and after: every visible word in its order, every cell, and the colours and alignments
-// that are listed here from reading the source.
+// TestLettersKeepWhatTheirReadersNeed compares each letter before and after: every visible word in its order, every
+// cell, and the colours and alignments that are listed here from reading the source.
 func TestLettersKeepWhatTheirReadersNeed(t *testing.T) {
 	for name, want := range map[string]struct {
 		keeps   []string
@@ -79,7 +79,8 @@ func TestStrangersLettersKeepTheirText(t *testing.T) {
 			require.NoError(t, err)
 			h, _, err := letterWasher(t).Wash(string(raw))
 			require.NoError(t, err)
-			// Sorted: a browser moves a template's directives between rows in front of the table, and we give them a row.
+			// Sorted: a browser moves a template's directives between rows in front of the table, and we give them a
+			// row.
 			require.Equal(t, slices.Sorted(slices.Values(visible(t, string(raw)))), slices.Sorted(slices.Values(visible(t, h.String()))))
 			for _, tag := range []string{"table", "li", "img", "h1"} {
 				require.Equal(t, count(t, string(raw), tag), count(t, h.String(), tag), tag)

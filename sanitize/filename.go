@@ -12,9 +12,10 @@ const (
 	maxExtension = 20
 )
 
-// Filename returns a plain name for a file on every operating system, from one that a stranger chose: the part behind the last separator, in
-// Unicode form C, without controls, invisible characters and < > : " | ? *, not hidden by a leading dot, not ending in a
-// dot or blank, not a device (CON, nul.txt, COM1), at most 200 bytes with its extension kept. An empty rest is "file".
+// Filename returns a plain name for a file on every operating system, from one that a stranger chose: the part behind
+// the last separator, in Unicode form C, without controls, invisible characters and < > : " | ? *, not hidden by a
+// leading dot, not ending in a dot or blank, not a device (CON, nul.txt, COM1), at most 200 bytes with its extension
+// kept. An empty rest is "file".
 //
 // It is a name to show or to offer for saving. What a server stores gets a name of the server's own.
 func Filename(s string) string {

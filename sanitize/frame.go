@@ -9,10 +9,11 @@ import (
 //
 //	<iframe src="/mail/42/body" sandbox="allow-popups allow-popups-to-escape-sandbox" referrerpolicy="no-referrer"></iframe>
 //
-// It sets the response's Content-Security-Policy, in place of one that outer middleware has set: nothing loads but pictures
-// in data: URIs (and over https, if the letter was washed with [Allow]), nothing runs, the document has an origin of its own even when it is opened without the
-// frame, and only pages of the same origin may frame it. Washed markup would be safe in the page itself; the frame is there so that a
-// mistake in this package harms nobody, and so that a letter's styles end at its border.
+// It sets the response's Content-Security-Policy, in place of one that outer middleware has set: nothing loads but
+// pictures in data: URIs (and over https, if the letter was washed with [Allow]), nothing runs, the document has an
+// origin of its own even when it is opened without the frame, and only pages of the same origin may frame it. Washed
+// markup would be safe in the page itself; the frame is there so that a mistake in this package harms nobody, and so
+// that a letter's styles end at its border.
 func ServeFrame(w http.ResponseWriter, h HTML) {
 	pictures := "data:"
 	if h.remote {

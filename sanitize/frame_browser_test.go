@@ -15,9 +15,9 @@ import (
 	"github.com/skans-go/skans/sanitize/headers"
 )
 
-// TestFrameShowsInAStrictPage is the mail view as a whole: the strict default policy around a page with a style sheet and a frame, and a letter in
-// it with its own sandbox. The letter must be seen, a picture that came along with it too, and a script that
-// somebody smuggled past the washer must not run.
+// TestFrameShowsInAStrictPage is the mail view as a whole: the strict default policy around a page with a style sheet
+// and a frame, and a letter in it with its own sandbox. The letter must be seen, a picture that came along with it
+// too, and a script that somebody smuggled past the washer must not run.
 func TestFrameShowsInAStrictPage(t *testing.T) {
 	browser(t)
 	policy, err := headers.New(headers.Config{})

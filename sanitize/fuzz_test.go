@@ -41,8 +41,8 @@ func FuzzWash(f *testing.F) {
 	})
 }
 
-// FuzzPlain holds what the functions for plain text promise: one line where it is promised, nothing hidden, a name that every system takes, and
-// the same again when applied again.
+// FuzzPlain holds what the functions for plain text promise: one line where it is promised, nothing hidden, a name
+// that every system takes, and the same again when applied again.
 func FuzzPlain(f *testing.F) {
 	for _, s := range []string{"", "hej", "a\r\nb", "\u202efdp.exe", "CON.txt", "..\\x", "a\x00b", "\xff\xfe", "Åsa Öst", "=?utf-8?q?=0d=0a?=", strings.Repeat("å", 3000), "<p>x<br>y", "&lt;b&gt;"} {
 		f.Add(s)

@@ -14,7 +14,8 @@ import (
 	"github.com/skans-go/skans/sanitize"
 )
 
-// An attack is one row of testdata/hostile.json. HIT stands for a call that reports, LOAD for a host that nobody may ask.
+// An attack is one row of testdata/hostile.json. HIT stands for a call that reports, LOAD for a host that nobody may
+// ask.
 type attack struct {
 	Class string `json:"class"`
 	HTML  string `json:"html"`
@@ -94,8 +95,8 @@ func TestHostileMarkupComesOutHarmless(t *testing.T) {
 	}
 }
 
-// requireHarmless holds every promise about one source: it re-parses to allowed nodes only, without being moved; it is the same when washed again;
-// and it stays inside of what it is put in.
+// requireHarmless holds every promise about one source: it re-parses to allowed nodes only, without being moved; it
+// is the same when washed again; and it stays inside of what it is put in.
 func requireHarmless(t testing.TB, w *sanitize.Washer, source string, remote bool) {
 	t.Helper()
 	out := wash(t, w, source)
@@ -124,7 +125,8 @@ func parseIn(t testing.TB, context, markup string) *html.Node {
 	return root
 }
 
-// sorted writes the tokens of markup as they are, with the attributes of each tag in order of their names: the parser does not keep theirs.
+// sorted writes the tokens of markup as they are, with the attributes of each tag in order of their names: the parser
+// does not keep theirs.
 func sorted(t testing.TB, markup string) string {
 	t.Helper()
 	var b strings.Builder

@@ -10,9 +10,9 @@ import (
 // maxIdentifier bounds an identifier.
 const maxIdentifier = 64
 
-// Identifier returns s as a name for machines: an id, a key, a part of a path. It has 1 to 64 ASCII letters, digits, '-' and '_'
-// and begins with a letter. Accents are dropped ("Åsa Öst" becomes "Asa-Ost"), every other run becomes one '-', and an
-// empty rest is "x". Two different texts can have the same identifier.
+// Identifier returns s as a name for machines: an id, a key, a part of a path. It has 1 to 64 ASCII letters, digits,
+// '-' and '_' and begins with a letter. Accents are dropped ("Åsa Öst" becomes "Asa-Ost"), every other run becomes
+// one '-', and an empty rest is "x". Two different texts can have the same identifier.
 func Identifier(s string) string {
 	if isIdentifier(s) {
 		return s

@@ -10,8 +10,8 @@ import (
 )
 
 // The judges are two bluemonday policies, written independently of the tables that the washer works from. A judge
-// reads what the washer wrote. If it would change one byte, the two disagree about what is safe, and the reader gets plain text.
-// Every pattern is anchored at both ends, but for addresses, where what counts is how they begin.
+// reads what the washer wrote. If it would change one byte, the two disagree about what is safe, and the reader gets
+// plain text. Every pattern is anchored at both ends, but for addresses, where what counts is how they begin.
 var (
 	mailJudge    = sync.OnceValue(newMailJudge)
 	commentJudge = sync.OnceValue(newCommentJudge)
@@ -51,8 +51,9 @@ func (c *comparison) WriteString(s string) (int, error) {
 	return len(s), nil
 }
 
-// confirmsStyle is the second judge of styles. It knows nothing of properties: it counts out the letters in which a load, an escape, a comment
-// or a second value could be written, and lets parentheses stand only behind the names of colour functions.
+// confirmsStyle is the second judge of styles. It knows nothing of properties: it counts out the letters in which a
+// load, an escape, a comment or a second value could be written, and lets parentheses stand only behind the names of
+// colour functions.
 func confirmsStyle(style []byte) bool {
 	for i, c := range style {
 		switch {

@@ -28,8 +28,8 @@ addEventListener('load', () => {
 });
 </script>`
 
-// TestLettersInABrowser shows each letter beside what washing left of it, compares the text that is rendered, and leaves a picture of both in the test's
-// output folder (go test -artifacts).
+// TestLettersInABrowser shows each letter beside what washing left of it, compares the text that is rendered, and
+// leaves a picture of both in the test's output folder (go test -artifacts).
 func TestLettersInABrowser(t *testing.T) {
 	browser(t)
 	files, err := filepath.Glob("testdata/letters/*.html")

@@ -11,7 +11,8 @@ import (
 	"github.com/skans-go/skans/sanitize"
 )
 
-// costly are inputs that have made some washer or parser of HTML or CSS take time or memory that grows faster than the input. Each returns about n bytes.
+// costly are inputs that have made some washer or parser of HTML or CSS take time or memory that grows faster than
+// the input. Each returns about n bytes.
 var costly = map[string]func(n int) string{
 	"open elements":        func(n int) string { return strings.Repeat("<div>", n/5) },
 	"open formatting":      func(n int) string { return strings.Repeat("<b>", n/3) },
@@ -66,8 +67,8 @@ func distinctFonts(n int) string {
 	return b.String()
 }
 
-// TestCostGrowsWithTheInput allows far more than the aim (half a second for a megabyte, 2.3 times for twice of it), because test machines are
-// shared; what is quadratic takes minutes here.
+// TestCostGrowsWithTheInput allows far more than the aim (half a second for a megabyte, 2.3 times for twice of it),
+// because test machines are shared; what is quadratic takes minutes here.
 func TestCostGrowsWithTheInput(t *testing.T) {
 	w := sanitize.NewMail(sanitize.Mail{IDPrefix: "m1-", DataBytes: 1 << 30, MaxBytes: 4 << 20})
 	for name, make := range costly {

@@ -9,9 +9,9 @@ import (
 // maxLog bounds what one value adds to a log.
 const maxLog = 4096
 
-// Log returns s as part of one line of a log: line ends, controls, escape sequences, invisible characters, characters that change the
-// direction of writing and bytes that are not UTF-8 stand there as \n, \x1b, \u202e, so that nobody can forge a line or
-// paint over one. A text of more than 4,096 bytes is cut and ends in "…".
+// Log returns s as part of one line of a log: line ends, controls, escape sequences, invisible characters, characters
+// that change the direction of writing and bytes that are not UTF-8 stand there as \n, \x1b, \u202e, so that nobody
+// can forge a line or paint over one. A text of more than 4,096 bytes is cut and ends in "…".
 func Log(s string) string {
 	if len(s) <= maxLog && isLogLine(s) {
 		return s

@@ -13,21 +13,23 @@ const (
 // Mail configures the washing of HTML mail. The zero value is the strictest: no picture at all, no ids, links that
 // open in a tab of their own.
 type Mail struct {
-	// CID returns the address of a picture that came with the letter, by its Content-ID without angle brackets: a data: URI (see
-	// [DataPicture]; the only one that [ServeFrame] shows) or a path of the host's own. Nil or false: the picture is taken out.
+	// CID returns the address of a picture that came with the letter, by its Content-ID without angle brackets: a
+	// data: URI (see [DataPicture]; the only one that [ServeFrame] shows) or a path of the host's own. Nil or false:
+	// the picture is taken out.
 	CID func(id string) (url string, ok bool)
 	// Remote says what becomes of pictures on other servers; zero is Block.
 	Remote Remote
-	// IDPrefix is put before every id and every fragment link, so that a letter can neither name nor overwrite anything in the page.
-	// It holds letters, digits, '-' and '_' and begins with a letter; other characters are dropped. Empty: ids are dropped.
+	// IDPrefix is put before every id and every fragment link, so that a letter can neither name nor overwrite
+	// anything in the page. It holds letters, digits, '-' and '_' and begins with a letter; other characters are
+	// dropped. Empty: ids are dropped.
 	IDPrefix string
 	// MaxBytes bounds the source; zero is 4 MB.
 	MaxBytes int
-	// DataBytes is the size up to which pictures that stand in the letter as data: URIs are kept, if they are PNG, JPEG, GIF or
-	// WebP. Zero: none.
+	// DataBytes is the size up to which pictures that stand in the letter as data: URIs are kept, if they are PNG,
+	// JPEG, GIF or WebP. Zero: none.
 	DataBytes int
-	// Leave returns the host's own address for a link to elsewhere, such as a page that asks before it leads away. Nil: links lead
-	// straight there. It sees http and https addresses only.
+	// Leave returns the host's own address for a link to elsewhere, such as a page that asks before it leads away.
+	// Nil: links lead straight there. It sees http and https addresses only.
 	Leave func(url string) string
 }
 

@@ -99,7 +99,8 @@ func TestPicturesThatCameAlong(t *testing.T) {
 	}
 }
 
-// TestDataPicture measures headers written after the specifications: PNG (11.2.2), GIF89a (18), JPEG (ITU T.81, B.2.2), WebP (RFC 9649).
+// TestDataPicture measures headers written after the specifications: PNG (11.2.2), GIF89a (18), JPEG (ITU T.81,
+// B.2.2), WebP (RFC 9649).
 func TestDataPicture(t *testing.T) {
 	square, err := os.ReadFile("testdata/green.png")
 	require.NoError(t, err)

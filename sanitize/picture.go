@@ -16,7 +16,8 @@ import (
 type Remote int
 
 const (
-	// Block takes remote pictures out and counts them. Loading one tells its sender that, when and where the letter was read.
+	// Block takes remote pictures out and counts them. Loading one tells its sender that, when and where the letter
+	// was read.
 	Block Remote = iota
 	// Allow keeps pictures from public host names, over https only. For a reader who asked to see them.
 	Allow
@@ -36,8 +37,8 @@ var rasters = []struct {
 	{"image/webp", "RIFF", measureWebP},
 }
 
-// DataPicture returns picture as a data: URI for [Mail.CID], if it is a PNG, JPEG, GIF or WebP of at most max bytes and 40 million pixels.
-// The type comes from the bytes, whatever the letter calls them.
+// DataPicture returns picture as a data: URI for [Mail.CID], if it is a PNG, JPEG, GIF or WebP of at most max bytes
+// and 40 million pixels. The type comes from the bytes, whatever the letter calls them.
 func DataPicture(picture []byte, max int) (url string, ok bool) {
 	if len(picture) > max {
 		return "", false
@@ -98,8 +99,8 @@ func dataPicture(raw string, max int) (string, bool) {
 	return DataPicture(picture, max)
 }
 
-// mappedPicture judges what a host's CID returned: a data: URI of a picture, a path of its own, or an https address. It is the
-// host's word, so the path is not questioned; anything else would be a mistake that runs.
+// mappedPicture judges what a host's CID returned: a data: URI of a picture, a path of its own, or an https address.
+// It is the host's word, so the path is not questioned; anything else would be a mistake that runs.
 func mappedPicture(url string) bool {
 	for _, r := range rasters {
 		if after, ok := strings.CutPrefix(url, "data:"+r.mime+";base64,"); ok {

@@ -8,10 +8,10 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// TextFromHTML returns the text that a reader of the markup would see, as plain lines: paragraphs apart by an empty line, rows and line
-// breaks by one, cells by a tab, items behind "- ", pictures as their alternative text. Scripts, styles and
-// comments are gone. It is for previews, search, notifications and the text part of a mail; what it returns is not HTML and the
-// template escapes it. A text without '<' and '&' is returned as [Text] returns it.
+// TextFromHTML returns the text that a reader of the markup would see, as plain lines: paragraphs apart by an empty
+// line, rows and line breaks by one, cells by a tab, items behind "- ", pictures as their alternative text. Scripts,
+// styles and comments are gone. It is for previews, search, notifications and the text part of a mail; what it
+// returns is not HTML and the template escapes it. A text without '<' and '&' is returned as [Text] returns it.
 func TextFromHTML(s string) string {
 	if strings.IndexByte(s, '<') < 0 && strings.IndexByte(s, '&') < 0 {
 		return Text(s)

@@ -1,8 +1,9 @@
 package sanitize
 
 const (
-	size  = kLength | kPercent
-	lines = "none hidden dotted dashed solid double groove ridge inset outset"
+	size    = kLength | kPercent
+	lines   = "none hidden dotted dashed solid double groove ridge inset outset"
+	bullets = "none disc circle square decimal lower-alpha upper-alpha lower-roman upper-roman lower-latin upper-latin"
 )
 
 // properties is the table of what a style attribute may set. Nothing in it positions, overlaps, animates, loads,
@@ -80,8 +81,8 @@ var properties = map[string]property{
 	"display":             {max: 1, words: wordSet("none block inline inline-block table table-row table-cell table-row-group list-item")},
 	"empty-cells":         {max: 1, words: wordSet("show hide")},
 	"float":               {max: 1, words: wordSet("none left right")},
-	"list-style":          {max: 2, words: wordSet("none disc circle square decimal lower-alpha upper-alpha lower-roman upper-roman inside outside")},
-	"list-style-type":     {max: 1, words: wordSet("none disc circle square decimal lower-alpha upper-alpha lower-roman upper-roman lower-latin upper-latin")},
+	"list-style":          {max: 2, words: wordSet(bullets + " inside outside")},
+	"list-style-type":     {max: 1, words: wordSet(bullets)},
 	"list-style-position": {max: 1, words: wordSet("inside outside")},
 	"overflow":            {max: 1, words: wordSet("hidden visible auto")},
 	"table-layout":        {max: 1, words: wordSet("auto fixed")},

@@ -11,8 +11,8 @@ type Report struct {
 	// Hosts are the hosts of the blocked loads, in the order they appeared, each once, at most 100. An address
 	// without a host, such as /mail/delete?id=1, has none to list.
 	Hosts []string
-	// Removed is the number of elements and attributes that were not kept for any other reason, scripts, forms, event handlers
-	// and style rules among them. Comments and the tags html, head, body and meta do not count.
+	// Removed is the number of elements and attributes that were not kept for any other reason, scripts, forms, event
+	// handlers and style rules among them. Comments and the tags html, head, body and meta do not count.
 	Removed int
 	// Deceptive names the links whose text looks like another address than the one they lead to, as
 	// "shown.example -> real.example", at most 100. Tell the reader before they follow one.

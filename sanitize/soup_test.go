@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestTagSoup washes random sequences of tags, which find misnesting that bytes at random do not. The seed is fixed, so that a failure comes again.
+// TestTagSoup washes random sequences of tags, which find misnesting that bytes at random do not. The seed is fixed,
+// so that a failure comes again.
 func TestTagSoup(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	tags := strings.Fields(passive + " form select option button textarea template svg math title nobr applet object marquee ruby rt optgroup frameset body html noscript input")

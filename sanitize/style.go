@@ -24,8 +24,8 @@ type property struct {
 }
 
 // A declarations value cleans one style attribute. It reads the source once from left to right. Whatever has a
-// backslash, an at sign, a brace or a comment in it is not read at all: those are how CSS filters are fooled, and no mail
-// program writes them into an attribute.
+// backslash, an at sign, a brace or a comment in it is not read at all: those are how CSS filters are fooled, and no
+// mail program writes them into an attribute.
 type declarations struct {
 	blocked func(address string) // hears of every url()
 	removed int

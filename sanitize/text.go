@@ -8,13 +8,15 @@ import (
 // maxLine is the number of characters that a line may have.
 const maxLine = 1000
 
-// Line returns s as one line to be shown: line ends, tabs and other controls become a blank, runs of blanks one, and what is
-// invisible or turns the direction of writing is dropped, so that "invoice\u202Efdp.exe" shows what it is. Bytes that are not
-// UTF-8 become U+FFFD. A line of more than 1,000 characters is cut and ends in "…". It is not escaped for HTML: that is the template's task.
+// Line returns s as one line to be shown: line ends, tabs and other controls become a blank, runs of blanks one, and
+// what is invisible or turns the direction of writing is dropped, so that "invoice\u202Efdp.exe" shows what it is.
+// Bytes that are not UTF-8 become U+FFFD. A line of more than 1,000 characters is cut and ends in "…". It is not
+// escaped for HTML: that is the template's task.
 func Line(s string) string { return oneLine(s, maxLine) }
 
-// HeaderValue returns s as the value of a header of HTTP or mail: one line, without CR, LF, NUL and other controls, at most 1,000
-// characters. What is not ASCII stays and must be encoded (RFC 2047, RFC 8187) by what writes the header.
+// HeaderValue returns s as the value of a header of HTTP or mail: one line, without CR, LF, NUL and other controls,
+// at most 1,000 characters. What is not ASCII stays and must be encoded (RFC 2047, RFC 8187) by what writes the
+// header.
 func HeaderValue(s string) string { return oneLine(s, maxLine) }
 
 func oneLine(s string, most int) string {
@@ -71,9 +73,10 @@ func isLine(s string, most int) bool {
 	return n <= most
 }
 
-// Text returns s as text of several lines to be shown: line ends of every kind become "\n", tabs stay, other controls, invisible
-// characters and those that override the direction of writing are dropped. The marks U+200E, U+200F and U+061C stay: Hebrew and Arabic
-// need them, and they move only the blanks and signs beside them. Bytes that are not UTF-8 become U+FFFD.
+// Text returns s as text of several lines to be shown: line ends of every kind become "\n", tabs stay, other
+// controls, invisible characters and those that override the direction of writing are dropped. The marks U+200E,
+// U+200F and U+061C stay: Hebrew and Arabic need them, and they move only the blanks and signs beside them. Bytes
+// that are not UTF-8 become U+FFFD.
 func Text(s string) string {
 	if isText(s) {
 		return s
@@ -128,9 +131,9 @@ func isBlank(r rune) bool {
 // isMark reports the directional marks that stay in [Text].
 func isMark(r rune) bool { return r == 0x200E || r == 0x200F || r == 0x61C }
 
-// isHidden reports what shows nothing and changes what is shown or compared: Bidi_Control (UAX #9, 2), zero-width blanks and the
-// byte order mark, soft hyphens, fillers, interlinear annotations and tags. The joiners U+200C and U+200D are not among them: Persian, the scripts of India and emoji
-// need them.
+// isHidden reports what shows nothing and changes what is shown or compared: Bidi_Control (UAX #9, 2), zero-width
+// blanks and the byte order mark, soft hyphens, fillers, interlinear annotations and tags. The joiners U+200C and
+// U+200D are not among them: Persian, the scripts of India and emoji need them.
 func isHidden(r rune) bool {
 	switch {
 	case r < 0xAD:

@@ -16,9 +16,10 @@ type address struct {
 	user   string // what stood before '@' in the authority; it is not written
 }
 
-// parseLink reads an address that a reader may follow: http, https, mailto, tel or sms, always absolute. It reads as browsers
-// do (WHATWG URL Standard): controls and blanks around are dropped, tabs and line ends inside too, a backslash is a
-// slash after http, and any number of slashes may follow. It writes the one form that every parser reads alike.
+// parseLink reads an address that a reader may follow: http, https, mailto, tel or sms, always absolute. It reads as
+// browsers do (WHATWG URL Standard): controls and blanks around are dropped, tabs and line ends inside too, a
+// backslash is a slash after http, and any number of slashes may follow. It writes the one form that every parser
+// reads alike.
 func parseLink(raw string) (address, bool) {
 	raw, ok := tidyURL(raw)
 	if !ok {
@@ -66,8 +67,9 @@ func parseWeb(scheme, rest string) (address, bool) {
 	return address{scheme: scheme, host: strings.TrimSuffix(name, "."), full: scheme + "://" + host + escapeURL(tail), user: user}, true
 }
 
-// cleanHost accepts a host with an optional port, in lower case. Percent signs, blanks and everything else that browsers decode or map
-// before they look the host up are refused: the name that was judged must be the name that is asked for.
+// cleanHost accepts a host with an optional port, in lower case. Percent signs, blanks and everything else that
+// browsers decode or map before they look the host up are refused: the name that was judged must be the name that is
+// asked for.
 func cleanHost(authority string) (string, bool) {
 	if authority == "" || len(authority) > 300 {
 		return "", false
@@ -161,7 +163,8 @@ func mustEscape(r rune) bool {
 	return r <= ' ' || r >= 0x7F && r < 0xA0 || isHidden(r)
 }
 
-// remoteHost judges an address that a browser would fetch without being asked. remote is false for what fetches nothing.
+// remoteHost judges an address that a browser would fetch without being asked. remote is false for what fetches
+// nothing.
 func remoteHost(raw string) (host string, remote bool) {
 	long := len(raw) > maxURL
 	raw, ok := tidyURL(raw)

@@ -15,8 +15,8 @@ var (
 	ErrTooLong = errors.New("sanitize: the text is too long to be shown with its formatting")
 	// ErrTooDeep says that more than 400 elements stood inside each other. The value beside it holds the plain text.
 	ErrTooDeep = errors.New("sanitize: the text is nested too deep to be shown with its formatting")
-	// ErrDisagree says that the second judge would not have let the washed markup pass as it is. That is a mistake in this package; please
-	// report it. The value beside it holds the plain text.
+	// ErrDisagree says that the second judge would not have let the washed markup pass as it is. That is a mistake in
+	// this package; please report it. The value beside it holds the plain text.
 	ErrDisagree = errors.New("sanitize: the washed text was not confirmed and is shown without its formatting")
 )
 
@@ -29,8 +29,8 @@ type Washer struct {
 // Wash returns what may be shown of source, and a report of what was taken out. It never fails to return something to
 // read: beside [ErrTooLong], [ErrTooDeep] and [ErrDisagree] the value holds the text as escaped plain text.
 //
-// Washing twice changes nothing (with CID and Leave nil: an address that they returned is the host's and not judged again). Time
-// and memory grow linearly with the source.
+// Washing twice changes nothing (with CID and Leave nil: an address that they returned is the host's and not judged
+// again). Time and memory grow linearly with the source.
 func (w *Washer) Wash(source string) (HTML, Report, error) {
 	if len(source) > w.mail.MaxBytes {
 		return w.asText(source), Report{}, ErrTooLong
@@ -231,9 +231,9 @@ func (w *washing) startLink(e *element, more bool) {
 	w.link.start(to)
 }
 
-// appendEscaped escapes text for element content and attributes alike, exactly as golang.org/x/net/html does, so that the judge
-// can compare bytes. NUL and other controls are dropped, bytes that are not UTF-8 become U+FFFD, and the two characters that turn letters
-// around (U+202D and U+202E) go: a link that reads "bank.example" must be spelt so.
+// appendEscaped escapes text for element content and attributes alike, exactly as golang.org/x/net/html does, so that
+// the judge can compare bytes. NUL and other controls are dropped, bytes that are not UTF-8 become U+FFFD, and the
+// two characters that turn letters around (U+202D and U+202E) go: a link that reads "bank.example" must be spelt so.
 func appendEscaped(dst, text []byte) []byte {
 	for i := 0; i < len(text); {
 		c := text[i]

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// CORS is an explicit list of the other origins whose pages may read responses (Fetch Standard, 3.2). There is no wildcard and no pattern, and an
-// origin is never reflected without being in the list.
+// CORS is an explicit list of the other origins whose pages may read responses (Fetch Standard, 3.2). There is no
+// wildcard and no pattern, and an origin is never reflected without being in the list.
 type CORS struct {
 	Origins     []string      // "https://app.example", as browsers write it; none: CORS is off
 	Methods     []string      // beside GET, HEAD and POST

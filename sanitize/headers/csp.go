@@ -49,8 +49,9 @@ func newNonce() string {
 
 type nonceKey struct{}
 
-// Nonce returns the nonce of the response that ctx belongs to, for <script nonce="…"> and <style nonce="…">: base64, new for every response.
-// Without a [Policy.Handler] around it is empty, which no policy accepts. A page that is kept in a cache must not have one.
+// Nonce returns the nonce of the response that ctx belongs to, for <script nonce="…"> and <style nonce="…">: base64,
+// new for every response. Without a [Policy.Handler] around it is empty, which no policy accepts. A page that is kept
+// in a cache must not have one.
 func Nonce(ctx context.Context) string {
 	nonce, _ := ctx.Value(nonceKey{}).(string)
 	return nonce

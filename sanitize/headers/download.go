@@ -8,9 +8,10 @@ import (
 	"github.com/skans-go/skans/sanitize"
 )
 
-// Download sets the headers of a file that is to be saved and never shown: attachment with a clean name (RFC 6266, with RFC 8187 for what is not ASCII),
-// nosniff, and a policy that gives the file an origin of its own and lets it load and run nothing, should a browser open it after all. Types that
-// run as documents (HTML, SVG, XML, scripts) are sent as application/octet-stream. Call it before writing, in any middleware.
+// Download sets the headers of a file that is to be saved and never shown: attachment with a clean name (RFC 6266,
+// with RFC 8187 for what is not ASCII), nosniff, and a policy that gives the file an origin of its own and lets it
+// load and run nothing, should a browser open it after all. Types that run as documents (HTML, SVG, XML, scripts) are
+// sent as application/octet-stream. Call it before writing, in any middleware.
 func Download(w http.ResponseWriter, name, contentType string) {
 	h := w.Header()
 	h.Set("Content-Type", downloadType(contentType))
@@ -29,7 +30,7 @@ func downloadType(contentType string) string {
 	if err != nil || strings.Count(media, "/") != 1 || strings.Trim(media, tokenChars+"/+.") != "" {
 		return unknown
 	}
-	for _, active := range []string{"html", "xml", "svg", "script", "json", "multipart", "message", "shockwave", "java", "x-mixed", "xul", "mathml", "css"} {
+	for _, active := range activeTypes {
 		if strings.Contains(media, active) {
 			return unknown
 		}
@@ -47,11 +48,16 @@ func downloadType(contentType string) string {
 	return media
 }
 
+// activeTypes are the parts of a type's name that tell of something that runs, is styled or holds other documents.
+var activeTypes = []string{
+	"html", "xml", "svg", "script", "json", "multipart", "message", "shockwave", "java", "x-mixed", "xul", "mathml", "css",
+}
+
 // knownCharsets are those in which ASCII is ASCII. In UTF-7 or ISO-2022 plain text turns into markup.
 var knownCharsets = map[string]bool{"utf-8": true, "us-ascii": true, "iso-8859-1": true, "iso-8859-15": true, "windows-1252": true}
 
-// disposition writes the name twice: in ASCII for everybody, and in UTF-8 for those who read RFC 8187. '%' is replaced in the first,
-// because some browsers decode it there (RFC 6266, appendix D).
+// disposition writes the name twice: in ASCII for everybody, and in UTF-8 for those who read RFC 8187. '%' is
+// replaced in the first, because some browsers decode it there (RFC 6266, appendix D).
 func disposition(name string) string {
 	name = sanitize.Filename(name)
 	ascii := strings.Map(func(r rune) rune {
@@ -83,7 +89,8 @@ func attrChars(s string) string {
 	return b.String()
 }
 
-// ClearSiteData asks the browser to forget the pages, cookies and storage of this origin (Clear Site Data, 3.1): at logout.
+// ClearSiteData asks the browser to forget the pages, cookies and storage of this origin (Clear Site Data, 3.1): at
+// logout.
 func ClearSiteData(w http.ResponseWriter) {
 	w.Header().Set("Clear-Site-Data", `"cache", "cookies", "storage"`)
 }

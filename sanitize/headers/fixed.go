@@ -42,8 +42,8 @@ func (p *Policy) writeFixed() {
 	}
 }
 
-// Describe returns what the policy sends, sorted and stable, with "…" in place of the nonce: for a golden file, so that one changed
-// line is one changed promise.
+// Describe returns what the policy sends, sorted and stable, with "…" in place of the nonce: for a golden file, so
+// that one changed line is one changed promise.
 func (p *Policy) Describe() string {
 	lines := []string{}
 	for directive := range strings.SplitSeq(p.csp("…"), "; ") {

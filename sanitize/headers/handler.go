@@ -8,10 +8,11 @@ import (
 	"net/http"
 )
 
-// Handler sets the headers of every response of next, those of errors and redirects too, if it is the outermost handler of the server. They are set
-// before next runs: what next sets itself replaces them (a file server its Cache-Control, [github.com/skans-go/skans/sanitize.ServeFrame]
-// and [Download] their own stricter policies). What next deletes, as http.ServeContent does with Cache-Control before an
-// error, comes back when the response is written.
+// Handler sets the headers of every response of next, those of errors and redirects too, if it is the outermost
+// handler of the server. They are set before next runs: what next sets itself replaces them (a file server its
+// Cache-Control, [github.com/skans-go/skans/sanitize.ServeFrame] and [Download] their own stricter policies). What
+// next deletes, as http.ServeContent does with Cache-Control before an error, comes back when the response is
+// written.
 func (p *Policy) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		nonce := newNonce()
@@ -39,8 +40,8 @@ type writer struct {
 	written bool
 }
 
-// fill sets what is missing. An empty value that next has set counts as there only for Cache-Control, so that no handler drops
-// a defence by accident.
+// fill sets what is missing. An empty value that next has set counts as there only for Cache-Control, so that no
+// handler drops a defence by accident.
 func (w *writer) fill() {
 	h := w.Header()
 	for _, f := range w.policy.fixed {

@@ -28,7 +28,8 @@ func get(h http.Handler, path string) *http.Response {
 	return w.Result()
 }
 
-// TestEveryResponseCarriesTheHeaders goes through the ways a handler can end, because those that nobody wrote a line for are the ones that go out bare.
+// TestEveryResponseCarriesTheHeaders goes through the ways a handler can end, because those that nobody wrote a line
+// for are the ones that go out bare.
 func TestEveryResponseCarriesTheHeaders(t *testing.T) {
 	files := http.FileServerFS(emptyFS{})
 	for name, next := range map[string]http.HandlerFunc{

@@ -12,12 +12,13 @@ import (
 	"time"
 )
 
-// Config says what pages of the application may do beyond the strict default. The zero value is for an application whose scripts,
-// style sheets, pictures and frames come from itself.
+// Config says what pages of the application may do beyond the strict default. The zero value is for an application
+// whose scripts, style sheets, pictures and frames come from itself.
 //
-// Each list of sources replaces the default of its directive; an empty list that is not nil stands for 'none'. A source is 'self', 'none', an
-// origin such as https://cdn.example, a path under one, a hash such as 'sha256-…', or a scheme such as data: where only pictures, fonts or
-// media come from. Sources that undo the policy ('unsafe-inline', 'unsafe-eval', *, data: for scripts, http:) are refused by [New].
+// Each list of sources replaces the default of its directive; an empty list that is not nil stands for 'none'. A
+// source is 'self', 'none', an origin such as https://cdn.example, a path under one, a hash such as 'sha256-…', or a
+// scheme such as data: where only pictures, fonts or media come from. Sources that undo the policy ('unsafe-inline',
+// 'unsafe-eval', *, data: for scripts, http:) are refused by [New].
 type Config struct {
 	Script     []string // beside the nonce; nil: nothing but the nonce
 	Style      []string // beside the nonce; nil: 'self'
@@ -33,22 +34,24 @@ type Config struct {
 	FrameAncestors []string
 	// TrustedTypes are the names of the policies that scripts may create; nil: none.
 	TrustedTypes []string
-	// Referrer is the Referrer-Policy; empty: "same-origin". Not "no-referrer": browsers then send "Origin: null" with forms, which
-	// defences against forged requests refuse.
+	// Referrer is the Referrer-Policy; empty: "same-origin". Not "no-referrer": browsers then send "Origin: null"
+	// with forms, which defences against forged requests refuse.
 	Referrer string
-	// Permissions are the browser features that pages may use, such as "fullscreen" or "clipboard-write"; all others that
-	// Describe lists are switched off.
+	// Permissions are the browser features that pages may use, such as "fullscreen" or "clipboard-write"; all others
+	// that Describe lists are switched off.
 	Permissions []string
 	// CORS says which other origins may read responses; zero: none.
 	CORS CORS
-	// ReportPath is where browsers report violations of the policy, such as "/csp-reports"; the Handler answers there itself, ahead of sign-in
-	// and every other check, because browsers send reports without either. Empty: no reports.
+	// ReportPath is where browsers report violations of the policy, such as "/csp-reports"; the Handler answers there
+	// itself, ahead of sign-in and every other check, because browsers send reports without either. Empty: no
+	// reports.
 	ReportPath string
 	// ReportsPerMinute bounds the reports that are recorded; what comes beyond is counted, not recorded. Zero: 60.
 	ReportsPerMinute int
 	// Proxies are the trusted proxies in front of the server, to tell who reported.
 	Proxies []netip.Prefix
-	// InsecureReportOnly sends the Content-Security-Policy as Report-Only: violations are reported and not stopped. To try a policy out.
+	// InsecureReportOnly sends the Content-Security-Policy as Report-Only: violations are reported and not stopped.
+	// To try a policy out.
 	InsecureReportOnly bool
 	// Audit hears of [EventViolation]. Nil: not recorded.
 	Audit func(ctx context.Context, event string, attrs ...slog.Attr) error

@@ -16,9 +16,10 @@ import (
 	"github.com/skans-go/skans/sanitize"
 )
 
-// EventViolation is recorded when a browser reports that a page tried what the policy forbids. Attributes: directive, blocked and page (without query and
-// fragment), source and line of the script, disposition ("enforce" or "report"), addr, agent, dropped (reports since the last
-// that were over the limit). Anybody can send a report: it is a hint and no proof.
+// EventViolation is recorded when a browser reports that a page tried what the policy forbids. Attributes: directive,
+// blocked and page (without query and fragment), source and line of the script, disposition ("enforce" or "report"),
+// addr, agent, dropped (reports since the last that were over the limit). Anybody can send a report: it is a hint and
+// no proof.
 const EventViolation = "headers.violation"
 
 const (

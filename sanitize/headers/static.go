@@ -13,16 +13,19 @@ import (
 	"github.com/skans-go/skans/internal/refusal"
 )
 
-// staticTypes are the files that [Static] serves, by extension. What is not here is not there: source maps, sources, dumps and backups are left in a directory by
-// mistake.
+// staticTypes are the files that [Static] serves, by extension. What is not here is not there: source maps, sources,
+// dumps and backups are left in a directory by mistake.
 var staticTypes = map[string]string{
-	".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".mjs": "text/javascript; charset=utf-8", ".txt": "text/plain; charset=utf-8",
-	".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp", ".avif": "image/avif", ".ico": "image/x-icon",
+	".css": "text/css; charset=utf-8", ".txt": "text/plain; charset=utf-8",
+	".js": "text/javascript; charset=utf-8", ".mjs": "text/javascript; charset=utf-8",
+	".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif",
+	".webp": "image/webp", ".avif": "image/avif", ".ico": "image/x-icon",
 	".svg": "image/svg+xml", ".woff2": "font/woff2", ".webmanifest": "application/manifest+json",
 }
 
-// Static serves the style sheets, scripts, pictures and fonts of an embed.FS or an os.Root's FS by the request's path: no listing, no hidden name, no
-// other kind of file, a fixed type for each, no query and no path behind the name. Browsers keep them and ask each time whether they changed.
+// Static serves the style sheets, scripts, pictures and fonts of an embed.FS or an os.Root's FS by the request's
+// path: no listing, no hidden name, no other kind of file, a fixed type for each, no query and no path behind the
+// name. Browsers keep them and ask each time whether they changed.
 //
 //	mux.Handle("GET /static/", http.StripPrefix("/static/", headers.Static(files)))
 func Static(files fs.FS) http.Handler {
