@@ -35,7 +35,7 @@ type Options struct {
 	MaxPixels int
 
 	// Scan is asked about every uploaded file, after all other checks. An error refuses the file; so does a panic.
-	// The reader gives what will be kept. nil means that no scanner is asked.
+	// The reader gives what will be kept. [upload.ClamAV] makes such a function. nil means that no scanner is asked.
 	Scan func(ctx context.Context, file io.Reader) error
 
 	// Classes and Rules are the host's own character classes and whole-value rules, usable by name in rule tags.
