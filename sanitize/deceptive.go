@@ -38,13 +38,19 @@ func (l *linkText) finish(r *Report) {
 	if l.to.host == "" {
 		return
 	}
-	if shown, ok := shownHost(string(l.text)); ok && !sameSite(shown, l.to.host) {
-		r.deceptive(shown, l.to.host)
+	words := strings.Fields(string(l.text))
+	for _, word := range words {
+		if len(words) > 1 && !strings.Contains(word, "://") && !strings.HasPrefix(strings.ToLower(word), "www.") {
+			continue // in a sentence, "report.pdf" is no address
+		}
+		if shown, ok := shownHost(word); ok && !sameSite(shown, l.to.host) {
+			r.deceptive(shown, l.to.host)
+			return
+		}
 	}
 }
 
-// shownHost returns the host that a text seems to be an address of: the text is one word, and that word is a URL or a
-// host name.
+// shownHost returns the host that a word seems to be an address of: a URL or a host name.
 func shownHost(text string) (string, bool) {
 	text = strings.ToLower(strings.TrimSpace(strings.Map(func(r rune) rune {
 		if isHidden(r) {

@@ -35,7 +35,7 @@ func (w *Washer) Wash(source string) (HTML, Report, error) {
 	if len(source) > w.mail.MaxBytes {
 		return w.asText(source), Report{}, ErrTooLong
 	}
-	run := &washing{Washer: w, pre: -1, tokens: html.NewTokenizer(strings.NewReader(source))}
+	run := &washing{Washer: w, source: source, pre: -1, tokens: html.NewTokenizer(strings.NewReader(source))}
 	run.b.out = make([]byte, 0, len(source)+len(source)/8+64)
 	run.b.budget = len(source)/4 + 4096
 	if err := run.all(); err != nil {
@@ -71,6 +71,7 @@ func (w *Washer) asText(source string) HTML {
 // A washing is one run of a Washer.
 type washing struct {
 	*Washer
+	source   string
 	tokens   *html.Tokenizer
 	b        builder
 	report   Report
@@ -107,6 +108,11 @@ func (w *washing) all() error {
 		case html.EndTagToken:
 			name, _ := w.tokens.TagName()
 			w.end(atom.Lookup(name))
+		case html.CommentToken:
+			raw := w.tokens.Raw()
+			if bytes.HasPrefix(raw, []byte("<!--")) && !bytes.HasSuffix(raw, []byte("-->")) && !bytes.HasSuffix(raw, []byte("--!>")) {
+				w.remainder(len(raw) - len("<!--"))
+			}
 		}
 	}
 }
@@ -185,9 +191,18 @@ func (w *washing) drop(a atom.Atom, more bool) {
 	if !frameOfDocument[a] {
 		w.report.Removed++
 	}
-	if swallowed[a] {
-		w.tokens.Next() // the raw text, or the end tag of an empty one
+	if swallowed[a] && w.tokens.Next() == html.TextToken { // or the end tag of an empty one
+		size := len(w.tokens.Raw())
+		if w.tokens.Next() == html.ErrorToken {
+			w.remainder(size)
+		}
 	}
+}
+
+// remainder shows as plain text what an element or comment without an end has swallowed: the last size bytes of the
+// source. A browser would show nothing of it, and a letter would end in the middle for a typing mistake in its head.
+func (w *washing) remainder(size int) {
+	w.text([]byte(TextFromHTML(w.source[len(w.source)-size:])))
 }
 
 func (w *washing) refuseLoad(address string) {
