@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"cmp"
 	"encoding"
 	"errors"
 	"fmt"
@@ -65,10 +66,10 @@ const reserved = "csrf"
 const spareParameters = 16
 
 func compile(t reflect.Type, o Options) (*core, error) {
-	if t.Kind() != reflect.Struct || t.NumField() == 0 && t.Name() == "" {
+	if t.Kind() != reflect.Struct {
 		return nil, fmt.Errorf("validate: %s is not a struct; a schema is a struct with one field for each thing that may come in", t)
 	}
-	c := &core{name: t.Name(), options: o}
+	c := &core{name: cmp.Or(t.Name(), t.String()), options: o}
 	var err error
 	if c.rules, err = newVocabulary(o); err != nil {
 		return nil, err

@@ -217,6 +217,16 @@ func TestFormWithNothingButTheToken(t *testing.T) {
 	require.Equal(t, []string{"path id:missing"}, faults(t, err))
 }
 
+// A handler that takes nothing gets nothing.
+func TestNoInputAtAll(t *testing.T) {
+	s := validate.Must[struct{}](validate.Options{})
+	_, err := s.Parse(nil, get("/"))
+	require.NoError(t, err)
+	_, err = s.Parse(nil, get("/?x=1"))
+	require.Equal(t, []string{"query :unknown"}, faults(t, err))
+	require.Equal(t, "schema struct {}\nmethods GET, HEAD\nbody none but the form field csrf, at most 65536 bytes\n", s.Describe())
+}
+
 func TestHeaders(t *testing.T) {
 	type schema struct {
 		Tenant string `in:"header x-tenant" rule:"identifier,max=10"`
