@@ -35,9 +35,14 @@ func (a *app) signIn(w http.ResponseWriter, r *http.Request, in signInForm) {
 	a.outcome(w, r, a.sec.flow.Password(w, r, in.Name, in.Password), authz.LocalPath(in.Next))
 }
 
-// factorPage shows the second step again, after a reload.
+// factorPage shows the second step again, after a reload; without a pending sign-in it is the first one's turn.
 func (a *app) factorPage(w http.ResponseWriter, r *http.Request, in signInPageForm) {
-	a.outcome(w, r, a.sec.flow.Resume(w, r), authz.LocalPath(in.Next))
+	out := a.sec.flow.Resume(w, r)
+	if _, denied := out.(signin.Denied); denied {
+		http.Redirect(w, r, "/login", http.StatusSeeOther)
+		return
+	}
+	a.outcome(w, r, out, authz.LocalPath(in.Next))
 }
 
 // factor takes the code of the second factor.
