@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -47,6 +48,9 @@ func BenchmarkHandler(b *testing.B) {
 }
 
 func TestHandlerAllocations(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector makes sync.Pool forget on purpose")
+	}
 	h, r := live(t)
 	w := &discard{http.Header{}}
 	n := testing.AllocsPerRun(1000, func() {
@@ -135,13 +139,13 @@ func BenchmarkMillion(b *testing.B) {
 		b.ReportMetric(float64(time.Since(start).Microseconds()), "µs/empty-sweep")
 
 		var stop atomic.Bool
-		var worst time.Duration
+		var waits []time.Duration
 		done := sync.WaitGroup{}
 		done.Go(func() {
 			for !stop.Load() {
 				start := time.Now()
 				_, _ = store.Load(b.Context(), rec.ID, at)
-				worst = max(worst, time.Since(start))
+				waits = append(waits, time.Since(start))
 			}
 		})
 		start = time.Now()
@@ -151,6 +155,8 @@ func BenchmarkMillion(b *testing.B) {
 		b.ReportMetric(float64(time.Since(start).Milliseconds()), "ms/sweep")
 		stop.Store(true)
 		done.Wait()
-		b.ReportMetric(float64(worst.Microseconds()), "µs/worst-read")
+		slices.Sort(waits)
+		b.ReportMetric(float64(waits[len(waits)*999/1000].Nanoseconds())/1e3, "µs/p999-read")
+		b.ReportMetric(float64(waits[len(waits)-1].Microseconds()), "µs/worst-read")
 	}
 }

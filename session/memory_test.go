@@ -45,6 +45,9 @@ func heap() uint64 {
 }
 
 func TestMemoryStoreSize(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector needs memory of its own")
+	}
 	store, at := session.NewMemoryStore(), time.Now()
 	before := heap()
 	fill(t, store, 250_000, at)

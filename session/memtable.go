@@ -2,7 +2,7 @@ package session
 
 import "iter"
 
-// A memTable finds places by hash: open addressing with linear probing, 4 bytes a cell, at most 7 of 8 cells in use. The hash of a place is asked for
+// A memTable finds places by hash: open addressing with linear probing, 4 bytes a cell, at most 2 of 3 cells in use, so that runs stay short. The hash of a place is asked for
 // where it is needed and not kept. Several places can have one hash. It grows by a quarter, so that little of it is air at a million sessions, and holds no
 // pointers, so that the garbage collector does not look at it. Removing shifts cells back instead of leaving marks behind.
 type memTable struct {
@@ -15,7 +15,7 @@ func (t *memTable) home(hash uint32) int { return int(uint64(hash) * uint64(len(
 
 // add enters a place, of which hash tells the hash.
 func (t *memTable) add(place uint32, hash func(place uint32) uint32) {
-	if t.n+1 > len(t.cells)*7/8 {
+	if t.n+1 > len(t.cells)*2/3 {
 		t.resize(max(8, len(t.cells)*5/4), hash)
 	}
 	t.put(place+1, hash(place))
@@ -82,7 +82,7 @@ func (t *memTable) remove(place uint32, hash func(place uint32) uint32) {
 		}
 	}
 	t.cells[i] = 0
-	if len(t.cells) > 64 && t.n < len(t.cells)/4 {
+	if len(t.cells) > 64 && t.n < len(t.cells)/6 {
 		t.resize(len(t.cells)/2, hash)
 	}
 }
