@@ -140,6 +140,9 @@ func (t *litter) drop(kib uint64) {
 	t.heaps = append(t.heaps, heap{cycle, kib})
 }
 
+// littered is what may always lie about, in KiB: collecting costs a millisecond or so, whatever there is to collect.
+const littered = 32 << 10
+
 // full reports whether a hash of kib must be preceded by a collection: more than two buffers and a quarter of the
 // live heap lie about, or together with those in use they would exceed the limit. Collecting earlier would cost a program with a large
 // heap more than the hashes themselves.
@@ -154,7 +157,7 @@ func (t *litter) full(kib, inUse uint64) bool {
 		}
 	}
 	t.heaps = left
-	return sum > 0 && (sum+kib > max(2*kib, live/1024/4) || sum+kib+inUse > t.limit)
+	return sum > 0 && (sum+kib > max(2*kib, live/1024/4, littered) || sum+kib+inUse > t.limit)
 }
 
 // collector returns the number of completed cycles and the live bytes that the last one found.

