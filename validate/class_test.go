@@ -146,6 +146,7 @@ func TestClassesRefuse(t *testing.T) {
 		{"email", "a@" + strings.Repeat("a", 64) + ".se", "format"},
 		{"email", ".a@b.se", "format"},
 		{"email", "a..b@b.se", "format"},
+		{"email", "-oQ/tmp@b.se", "format"},
 		{"email", `"a b"@b.se`, "character"},
 		{"email", `"ab"@b.se`, "format"},
 		{"email", "a@localhost", "format"},

@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -85,8 +86,6 @@ const (
 	tokenNumber
 	tokenBool
 	tokenNull
-	tokenArray
-	tokenObject
 )
 
 // fits reports whether a value written so can fill the field: the JSON string "5" is not the number 5.
@@ -137,14 +136,14 @@ func (f *field) fill(dst reflect.Value, text string) string {
 const maxParsed = 64
 
 func (f *field) fillText(dst reflect.Value, text string) string {
-	if text == "" && f.min == 0 {
-		return f.store(dst, text) // an empty string stays an empty string
+	if text == "" && (f.min == 0 || f.optional && f.optText == "" && !f.list) {
+		return f.store(dst, text) // an empty string stays an empty string, also where a shorter text than min would be wrong
 	}
 	if text == "" {
 		return "missing"
 	}
 	if f.class.choice {
-		if !contains(f.choices, text) {
+		if !slices.Contains(f.choices, text) {
 			return "choice"
 		}
 		return f.storeAfterRules(dst, text)
@@ -175,15 +174,6 @@ func (f *field) storeAfterRules(dst reflect.Value, text string) string {
 		}
 	}
 	return f.store(dst, text)
-}
-
-func contains(list []string, s string) bool {
-	for _, item := range list {
-		if item == s {
-			return true
-		}
-	}
-	return false
 }
 
 func (f *field) store(dst reflect.Value, text string) string {
@@ -339,7 +329,7 @@ func (f *field) limit(p parser) string {
 			return "high"
 		}
 	case interface{ kindName() string }:
-		if len(f.kinds) > 0 && !contains(f.kinds, v.kindName()) {
+		if len(f.kinds) > 0 && !slices.Contains(f.kinds, v.kindName()) {
 			return "kind"
 		}
 	}
@@ -388,16 +378,13 @@ func (f *field) defaults() error {
 	return nil
 }
 
-// hasEmpty reports whether a missing value without a default is the type's zero value.
+// hasEmpty reports whether opt:"" says something: the zero value of a number or bool is one of its values, and has to be written out.
 func (f *field) hasEmpty() bool {
 	switch f.kind {
 	case kindBool, kindInt, kindUint, kindFloat:
 		return f.list || f.pointer
-	case kindString:
-		return true
-	default:
-		return true
 	}
+	return true
 }
 
 // absent fills an optional field that did not come. The value was made at start: a day that lay in the future then still is the

@@ -29,7 +29,7 @@ var formats = []*class{
 // parts, comments and address literals are refused. A domain with other letters becomes its A-labels (RFC 5891).
 func email(s string) (string, string) {
 	local, domain, ok := strings.Cut(s, "@")
-	if !ok || len(local) > 64 || !dotAtom(local) {
+	if !ok || len(local) > 64 || !dotAtom(local) || local[0] == '-' { // an option, to a mail program that is started with it
 		return "", "format"
 	}
 	host, ok := hostname(domain)

@@ -91,6 +91,8 @@ func TestMultipart(t *testing.T) {
 		{"another disposition", raw("--X\nContent-Disposition: attachment; name=\"to\"\n\na\n--X--\n"), []string{"request :syntax"}},
 		{"two dispositions", raw("--X\nContent-Disposition: form-data; name=\"to\"\nContent-Disposition: form-data; name=\"text\"\n\na\n--X--\n"), []string{"request :syntax"}},
 		{"name twice in a disposition", raw("--X\nContent-Disposition: form-data; name=\"to\"; name=\"text\"\n\na\n--X--\n"), []string{"request :syntax"}},
+		{"NUL in the file's name", raw("--X\nContent-Disposition: form-data; name=\"docs\"; filename=\"a.txt\x00.exe\"\n\nx\n--X--\n"), []string{"request :syntax"}},
+		{"path as the file's name, without an extension", raw("--X\nContent-Disposition: form-data; name=\"docs\"; filename=\"../../x\"\n\nx\n--X--\n"), []string{"form to:missing", "form text:missing", "file docs:extension"}},
 		{"extended parameter beside the plain one", raw("--X\nContent-Disposition: form-data; name=\"docs\"; filename=\"a.txt\"; filename*=UTF-8''b.txt\n\nx\n--X--\n"), []string{"request :syntax"}},
 		{"endless disposition", raw("--X\nContent-Disposition: form-data; name=\"to\"" + strings.Repeat("; a=b", 10_000) + "\n\nx\n--X--\n"), []string{"request :syntax"}},
 		{"another charset", raw("--X\nContent-Disposition: form-data; name=\"to\"\nContent-Type: text/plain; charset=utf-7\n\nx\n--X--\n"), []string{"request :syntax"}},

@@ -122,6 +122,7 @@ func TestMissingEmptyAndZeroDiffer(t *testing.T) {
 		S *string `in:"form s" rule:"line,max=5" opt:""`
 		N *int    `in:"form n" rule:"min=0,max=5" opt:""`
 		D string  `in:"form d" rule:"line,max=5" opt:"def"`
+		M string  `in:"form m" rule:"line,min=3,max=5" opt:""`
 	}
 	s := validate.Must[schema](validate.Options{})
 	in, err := s.Parse(nil, post("/", ""))
@@ -129,7 +130,9 @@ func TestMissingEmptyAndZeroDiffer(t *testing.T) {
 	require.Nil(t, in.S)
 	require.Nil(t, in.N)
 	require.Equal(t, "def", in.D)
-	in, err = s.Parse(nil, post("/", "s=&n=0&d="))
+	_, err = s.Parse(nil, post("/", "m=ab"))
+	require.Equal(t, []string{"form m:short"}, faults(t, err))
+	in, err = s.Parse(nil, post("/", "s=&n=0&d=&m=")) // an optional input that was left empty is not too short
 	require.NoError(t, err)
 	require.Empty(t, *in.S)
 	require.Zero(t, *in.N)

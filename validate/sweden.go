@@ -90,8 +90,8 @@ func century(short string, plus bool, today Date) string {
 	return string([]byte{byte('0' + born.Year/1000%10), byte('0' + born.Year/100%10)})
 }
 
-// A SEOrgNo is a Swedish organisationsnummer (law 1974:174): ten digits, the third at least 2 to tell it from a date of
-// birth, with a Luhn check digit. Read with or without the hyphen before the last four; String gives it with the hyphen.
+// A SEOrgNo is a Swedish organisationsnummer (law 1974:174; Skatteverket, SKV 709): ten digits, the first for the kind of body (not 0
+// or 4), the third at least 2 to tell it from a date of birth, with a Luhn check digit. Read with or without the hyphen before the last four; String gives it with the hyphen.
 type SEOrgNo struct{ identity }
 
 // UnmarshalText reads a number; the empty text is the zero value.
