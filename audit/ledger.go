@@ -64,6 +64,7 @@ type ledger struct {
 	last   Witness
 	epoch  uint64
 	time   int64 // of the last record
+	closed bool  // the last record closed the log in order
 	signer ed25519.PrivateKey
 	keys   []ed25519.PublicKey // that ever signed, oldest first, as far as this ledger still tells
 	torn   int64               // bytes of a torn record that were cut off at Open
@@ -156,7 +157,7 @@ func (l *ledger) follow(r *record, first uint64) error {
 		return fmt.Errorf("%w: ledger record %d does not follow the one before", ErrTampered, r.number)
 	}
 	l.last, l.epoch = Witness{Log: r.log, Record: r.number, Hash: r.hash}, r.epoch
-	l.time = r.time
+	l.time, l.closed = r.time, false
 	for _, fact := range r.facts {
 		if err := l.learn(fact); err != nil {
 			return fmt.Errorf("%w: ledger record %d: %w", ErrTampered, r.number, err)
@@ -203,6 +204,8 @@ func (l *ledger) learn(fact string) error {
 		if l.log.server != w[1] {
 			return fmt.Errorf("audit: %s is the log of server %q, not of %q; every instance needs a directory of its own", l.log.dir, w[1], l.log.server)
 		}
+	case factClose:
+		l.closed = true
 	case factSuccessor:
 		key, err := parseDigest(strings.TrimPrefix(fact, factSuccessor+" "))
 		if err != nil {

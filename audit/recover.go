@@ -161,6 +161,9 @@ func (c *chain) recover(fsys fs.FS) ([]string, error) {
 	for _, s := range c.unsealed {
 		facts = append(facts, s.fact())
 	}
+	if len(facts) > 0 && c.log.ledger.closed { // to sign these would make somebody's forgery ours
+		return nil, fmt.Errorf("%w: class %s: there are frames behind %d, though the log was closed in order", ErrTampered, c.class.Name, state.sealed)
+	}
 	c.unsealed = nil
 	c.committed.Store(c.seq)
 	return facts, nil

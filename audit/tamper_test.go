@@ -282,11 +282,19 @@ func TestTornTail(t *testing.T) {
 
 func TestOpenRefusesTamperedFiles(t *testing.T) {
 	keys := newKeys(t)
-	files, _ := smallLog(t, keys, "a")
+	files, trust := smallLog(t, keys, "a")
 	tests := map[string]func(fstest.MapFS){
 		"sealed frames missing": func(f fstest.MapFS) { delete(f, "session/00000000000000000006.seg") },
 		"sealed frame cut":      func(f fstest.MapFS) { d := f["session/00000000000000000006.seg"]; d.Data = d.Data[:len(d.Data)-1] },
 		"frame flipped":         func(f fstest.MapFS) { d := f["session/00000000000000000006.seg"].Data; d[len(d)-1] ^= 1 },
+		"frames behind a log that was closed": func(f fstest.MapFS) {
+			d := f["session/00000000000000000006.seg"]
+			frames := split(t, d.Data)
+			body := bytes.Clone(frames[len(frames)-1][12:])
+			binary.BigEndian.PutUint64(body[3:], binary.BigEndian.Uint64(body[3:])+1)
+			d.Data = append(d.Data, forge(body)...)
+			require.False(t, check(t, f, trust).OK())
+		},
 		"ledger record flipped": func(f fstest.MapFS) { d := f["ledger/00000000000000000001.led"].Data; d[20] ^= 1 },
 		"ledger signature bit":  func(f fstest.MapFS) { d := f["ledger/00000000000000000001.led"].Data; d[len(d)-1] ^= 1 },
 		"ledger record taken out": func(f fstest.MapFS) {

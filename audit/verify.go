@@ -107,6 +107,7 @@ type verifier struct {
 	classes map[string]*runs
 	first   record // first record that is there
 	parts   *sync.Pool
+	closed  bool // the last record closed the log in order
 }
 
 func (v *verifier) run() (Report, error) {
@@ -205,6 +206,7 @@ func (v *verifier) checkLedger() (last digest, err error) {
 			return broken(ledgerDir, r.number, "the record is signed with a key that is not trusted there")
 		}
 		last = r.hash
+		v.closed = slices.Contains(r.facts, factClose)
 		v.report.Records++
 		v.report.Witness = Witness{Log: r.log, Record: r.number, Hash: r.hash}
 		if r.number == v.trust.AtLeast.Record {

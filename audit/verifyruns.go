@@ -247,6 +247,8 @@ func (v *verifier) checkTail(c *runs) error {
 		_, err := c.frame(1<<64 - 1)
 		var f *flaw
 		switch {
+		case v.closed && (err == nil || c.reader != nil):
+			return broken(c.class, c.next, "there are frames that nobody signed, though the log was closed in order")
 		case err == nil:
 			v.report.UnprovenAfter[c.class] = after
 		case !errors.As(err, &f):
