@@ -42,3 +42,47 @@ func TestTagSoup(t *testing.T) {
 		}
 	}
 }
+
+// TestAttributeSoup does the same with attributes and the pieces that addresses, styles and escapes are made of.
+func TestAttributeSoup(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	pick := func(list []string) string { return list[random.IntN(len(list))] }
+	value := func() string {
+		var b strings.Builder
+		for range random.IntN(9) {
+			b.WriteString(pick(pieces))
+		}
+		return b.String()
+	}
+	quoted := func() string {
+		v := value()
+		return pick([]string{`"` + v + `"`, `'` + v + `'`, strings.NewReplacer(">", "", " ", "").Replace(v)})
+	}
+	all := washers()
+	for range 4000 {
+		var b strings.Builder
+		for range 1 + random.IntN(4) {
+			b.WriteString("<" + pick(soupTags))
+			for range random.IntN(5) {
+				b.WriteString(" " + pick(soupAttributes) + "=" + quoted())
+			}
+			b.WriteString(">" + value())
+		}
+		for _, name := range []string{"ids", "comment", "allow"} {
+			requireHarmless(t, all[name], b.String(), name == "allow")
+		}
+	}
+}
+
+var (
+	soupTags       = strings.Fields("p a img td table font div span li ol col body hr br th h1 blockquote ul iframe input svg style")
+	soupAttributes = strings.Fields("href src style id name title alt dir lang width height bgcolor color face size align valign class rel target type start value " +
+		"span colspan rowspan srcset background text role border onclick nowrap cite")
+	pieces = []string{
+		"https://", "http:", "//", "\\", "/", "javascript:", "java\tscript:", "data:image/png;base64,", "iVBORw0KGgo=", "cid:", "mailto:", "tel:", "a.example", "evil.example",
+		"@", ":", "#", "?", "%", "%00", "%2f", "&amp;", "&quot;", "&#39;", "&lt;", "&gt;", "&#0;", "&#x202e;", "&NewLine;", "&Tab;", "&nbsp;", "\x00", "\n", "\r", "\t", " ", "\f",
+		"\x0b", "\xff", "\u2028", "\u00a0", "\u212a", "color", ":", ";", "red", "url(", ")", "(", "rgb(", "1", "2", ",", "px", "em", "-", ".", "!important", "font", "font-family",
+		"Arial", "margin", "auto", "background", "background-color", "#fff", "/*", "*/", "}", "{", "left", "100%", "9999", "m42-", "x", "A", "é", "日", "bold", "12px", "/1.5",
+		"border", "solid", "inherit", "transparent", "Mso",
+	}
+)
