@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -27,9 +28,29 @@ var (
 func (d Dialect) String() string { return d.name }
 
 // HistorySchema returns the statements that make the history table, each ended by a semicolon and a line feed, and the
-// triggers that let nobody change or remove what is in it. Run them as the owner of the database. The application's own
-// account needs INSERT and SELECT on skans_history and nothing else; the account that runs [Log.SealHistory] UPDATE too.
+// triggers that let nobody change or remove what is in it. Run them as the owner of the database, then
+// [HistoryGrants].
 func HistorySchema(d Dialect) string { return d.schema }
+
+// HistoryGrants returns the statements that give two database accounts what they need and no more: app, the application's
+// own, may add and read history; sealer, the one of [Log.SealHistory], may read it and mark batches. Run them as the owner,
+// which should be neither. SQLite has no accounts; for it there are none. The names are letters, digits and underscores.
+func HistoryGrants(d Dialect, app, sealer string) (string, error) {
+	if !validColumn(app) || !validColumn(sealer) || app == sealer {
+		return "", fmt.Errorf("audit: database accounts are two different names of lower-case letters, digits and underscores")
+	}
+	app, sealer = d.ident(app), d.ident(sealer)
+	switch d.name {
+	case Postgres.name:
+		return "REVOKE ALL ON skans_history FROM PUBLIC, " + app + ", " + sealer + ";\n" +
+			"GRANT SELECT, INSERT ON skans_history TO " + app + ";\n" +
+			"GRANT SELECT, UPDATE (batch) ON skans_history TO " + sealer + ";\n", nil
+	case MariaDB.name:
+		return "GRANT SELECT, INSERT ON skans_history TO " + app + ";\n" +
+			"GRANT SELECT, UPDATE (batch) ON skans_history TO " + sealer + ";\n", nil
+	}
+	return "", nil
+}
 
 // ident quotes a name that was checked before.
 func (d Dialect) ident(name string) string {

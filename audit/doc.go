@@ -21,8 +21,8 @@
 // there without being asked for.
 //
 // For field history declare a [Table] from struct tags, bind it with [Table.Open], and change rows with
-// [History.Modify], or record what you changed with [History.Change], in your own transaction. [Log.SealHistory], called every
-// second, brings committed rows under the log's signature.
+// [History.Modify], or record what you changed with [History.Change], in your own transaction. [Log.RunHistory] brings
+// committed rows under the log's signature.
 //
 // # Security model
 //

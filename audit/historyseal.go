@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // sealRows is how many history rows one batch holds at most.
@@ -23,7 +24,7 @@ var sealedColumns = append([]string{"id"}, historyColumns...)
 // SealHistory puts the rows of the history table that are committed and not yet sealed under a Merkle root, which it records
 // as [EventHistorySealed] in this log, and returns how many there were. A row's batch is marked in the row itself, so that
 // a transaction that commits late, after rows with larger numbers were sealed, is sealed in a later batch and never
-// missed. Call it every second from one process a database; what is between two calls is unsealed. It needs a login that
+// missed. Call it every second, as [Log.RunHistory] does, from one process a database; what is between two calls is unsealed. It needs a login that
 // may update the column batch.
 func (l *Log) SealHistory(ctx context.Context, db *sql.DB, d Dialect) (int, error) {
 	l.historyMu.Lock()
@@ -44,6 +45,22 @@ func (l *Log) SealHistory(ctx context.Context, db *sql.DB, d Dialect) (int, erro
 		}
 		if n < sealRows {
 			return total, nil
+		}
+	}
+}
+
+// RunHistory calls [Log.SealHistory] every second until ctx ends, and returns the context's error; others go to [Config.Alert].
+func (l *Log) RunHistory(ctx context.Context, db *sql.DB, d Dialect) error {
+	ticker := time.NewTicker(sealEvery)
+	defer ticker.Stop()
+	for {
+		if _, err := l.SealHistory(ctx, db, d); err != nil && ctx.Err() == nil {
+			l.alert(err)
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }

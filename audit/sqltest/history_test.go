@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"strings"
@@ -399,5 +400,89 @@ func TestErasedSubject(t *testing.T) {
 		require.Equal(t, sql.NullString{}, v[1].Old)
 		require.Equal(t, text("new@example.com"), v[1].New)
 		require.False(t, values(t, h, db, 2, "email")[0].Erased)
+	})
+}
+
+func TestWhatIsAChange(t *testing.T) {
+	nan, zero := math.NaN(), math.Copysign(0, -1)
+	tests := map[string]struct {
+		before, after contact
+		field         string
+		old, new      sql.NullString
+		changed       bool
+	}{
+		"0 to -0":       {contact{}, contact{Score: zero}, "score", text("0"), text("-0"), true},
+		"NaN to NaN":    {contact{Score: nan}, contact{Score: nan}, "score", text(""), text(""), false},
+		"0 to NaN":      {contact{}, contact{Score: nan}, "score", text("0"), text("NaN"), true},
+		"NULL to empty": {contact{}, contact{Phone: text("")}, "phone", sql.NullString{}, text(""), true},
+		"empty bytes":   {contact{}, contact{Photo: []byte{}}, "photo", sql.NullString{}, text(""), true},
+		"long value":    {contact{}, contact{Email: strings.Repeat("å", 1<<19)}, "email", text(""), text(strings.Repeat("å", 1<<19)), true},
+		"not UTF-8":     {contact{}, contact{Photo: []byte("\xff\xfe")}, "photo", sql.NullString{}, text("\xff\xfe"), true},
+	}
+	databases(t, func(t *testing.T, db *sql.DB, d audit.Dialect) {
+		log := openLog(t, audit.Config{})
+		h := open(t, log, d)
+		id := int64(0)
+		for name, tt := range tests {
+			t.Run(name, func(t *testing.T) {
+				id++
+				tt.before.ID, tt.after.ID = id, id
+				require.NoError(t, inTx(t, db, func(tx *sql.Tx) error { return h.Change(anna(t), tx, tt.before, tt.after) }))
+				v := values(t, h, db, id, tt.field)
+				if !tt.changed {
+					require.Empty(t, v)
+					return
+				}
+				require.Len(t, v, 1)
+				require.Equal(t, tt.old, v[0].Old)
+				require.Equal(t, tt.new, v[0].New)
+			})
+		}
+	})
+}
+
+// TestGrants logs in as the application's account: it may add and read, not change, delete or truncate.
+func TestGrants(t *testing.T) {
+	databases(t, func(t *testing.T, db *sql.DB, d audit.Dialect) {
+		if d.String() != "postgres" {
+			grants, err := audit.HistoryGrants(d, "app", "sealer")
+			require.NoError(t, err)
+			require.Equal(t, d.String() == "sqlite", grants == "")
+			return
+		}
+		suffix := fmt.Sprint(time.Now().UnixNano())
+		app, sealer := "skans_app_"+suffix, "skans_sealer_"+suffix
+		run := func(statement string) error {
+			_, err := db.Exec(statement)
+			return err
+		}
+		require.NoError(t, run("CREATE ROLE "+app+"; CREATE ROLE "+sealer))
+		defer func() {
+			_ = run("DROP OWNED BY " + app + ", " + sealer + "; DROP ROLE " + app + "; DROP ROLE " + sealer)
+		}()
+		grants, err := audit.HistoryGrants(d, app, sealer)
+		require.NoError(t, err)
+		require.NoError(t, run(grants))
+		require.NoError(t, run("DO $$ BEGIN EXECUTE 'GRANT USAGE ON SCHEMA ' || current_schema() || ' TO "+app+", "+sealer+"'; END $$"))
+		as := func(role, statement string) error {
+			tx, err := db.Begin()
+			require.NoError(t, err)
+			defer func() { _ = tx.Rollback() }()
+			_, err = tx.Exec("SET LOCAL ROLE " + role)
+			require.NoError(t, err)
+			_, err = tx.Exec(statement)
+			return err
+		}
+		insert := "INSERT INTO skans_history (at, tbl, rowkey, field, kind, oldsubject, newsubject, actor, actorsession, job, behalf, request) VALUES (1, '', '', '', '', '', '', '', '', '', '', '')"
+		require.NoError(t, as(app, insert))
+		require.NoError(t, as(app, "SELECT * FROM skans_history"))
+		require.NoError(t, as(sealer, "UPDATE skans_history SET batch = 1"))
+		for _, denied := range []string{"UPDATE skans_history SET batch = 1", "DELETE FROM skans_history", "TRUNCATE skans_history", "ALTER TABLE skans_history DISABLE TRIGGER ALL"} {
+			require.Error(t, as(app, denied), denied)
+		}
+		require.ErrorContains(t, as(sealer, insert), "permission denied")
+		require.ErrorContains(t, as(sealer, "UPDATE skans_history SET actor = 'x'"), "permission denied")
+		_, err = audit.HistoryGrants(d, "app; DROP", "sealer")
+		require.Error(t, err)
 	})
 }
