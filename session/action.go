@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// onceKey holds the nonces of one-time tokens that are not used yet, 16 bytes each, the oldest first. No [Key] can have this name.
+// onceKey holds the nonces of one-time tokens that are not used yet, 16 bytes each, the oldest first. No [Key] can have
+// this name.
 const onceKey = "\x00once"
 
 // maxOnce bounds them; the oldest form open in some tab is the first to become stale.
@@ -36,8 +37,8 @@ func (s *Session) OneTime(action string, object ...string) (string, error) {
 	return s.mint(kindOnce, tagOf(action, object), string(nonce)), nil
 }
 
-// consume takes the nonce of the presented token out of the session, in the store, before the handler runs: of any number of
-// requests at once, one finds it there.
+// consume takes the nonce of the presented token out of the session, in the store, before the handler runs: of any
+// number of requests at once, one finds it there.
 func (x *exchange) consume() *Refusal {
 	s := &x.session
 	s.mu.Lock()
@@ -90,9 +91,9 @@ func indexNonce(open, nonce string) int {
 	return -1
 }
 
-// Action wraps a route inside [Manager.Handler] and demands the token of exactly this action, whatever the method, so that a token from one form
-// is of no use for another. object, if not nil, tells from the request which object is meant; the token must name the same. A one-time token is
-// accepted too. Refusals are 403 through [Config.Refuse].
+// Action wraps a route inside [Manager.Handler] and demands the token of exactly this action, whatever the method, so
+// that a token from one form is of no use for another. object, if not nil, tells from the request which object is
+// meant; the token must name the same. A one-time token is accepted too. Refusals are 403 through [Config.Refuse].
 //
 // A route that is reached outside Manager.Handler refuses everything.
 func Action(action string, object func(*http.Request) string, next http.Handler) http.Handler {
@@ -154,8 +155,8 @@ const (
 	tokenField  = "csrf"
 )
 
-// findToken returns the token from the header or the body, "" if there is none. It is never taken from the URL, which ends up in logs and
-// referrers. Afterwards the body reads as if nobody had looked.
+// findToken returns the token from the header or the body, "" if there is none. It is never taken from the URL, which
+// ends up in logs and referrers. Afterwards the body reads as if nobody had looked.
 func findToken(r *http.Request) (string, error) {
 	if h := r.Header[tokenHeader]; len(h) > 0 {
 		if len(h) > 1 {

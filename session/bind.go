@@ -15,9 +15,9 @@ type Bind struct {
 	Agent   AgentBinding   // zero: AgentFamily
 }
 
-// AddressBinding says how the client's address is compared. There is one slot for IPv4 and one for IPv6, since
-// clients that have both change between them; the second is filled when that family is first used. That visit must come from the
-// same browser family.
+// AddressBinding says how the client's address is compared. There is one slot for IPv4 and one for IPv6, since clients
+// that have both change between them; the second is filled when that family is first used. That visit must come from
+// the same browser family.
 type AddressBinding int
 
 // The address bindings.
@@ -82,13 +82,13 @@ func (m *Manager) mismatch(b *binding, id string, r *http.Request) (reason strin
 	if b.https != clientaddr.HTTPS(r, m.cfg.Proxies) {
 		return "scheme", false
 	}
-	if browser, platform, on := m.agentPart(r); on && b.agent.known && !m.verify(string(b.agent.hash[:]), purposeAgent, id, browser, platform) {
+	if browser, platform, on := m.agentPart(r); on && !m.matches(&b.agent, purposeAgent, id, browser, platform) {
 		reason, observe = "agent", m.cfg.Bind.Agent == AgentObserve
 		if !observe {
 			return reason, false
 		}
 	}
-	if slot, part := m.addressPart(b, r); slot != nil && slot.known && !m.verify(string(slot.hash[:]), purposeAddress, id, part.text()) {
+	if slot, part := m.addressPart(b, r); slot != nil && !m.matches(slot, purposeAddress, id, part.text()) {
 		return "address", m.cfg.Bind.Address == AddressObserve
 	}
 	return reason, observe
@@ -105,8 +105,9 @@ func (m *Manager) follow(b *binding, id string, r *http.Request) {
 	m.fill(b, id, r)
 }
 
-// renew makes the marks again under the current key, at a rotation: the session then survives the removal of older keys. A mark of the
-// other address family cannot be made again without its address, and is learned anew while there are older keys.
+// renew makes the marks again under the current key, at a rotation: the session then survives the removal of older
+// keys. A mark of the other address family cannot be made again without its address, and is learned anew while there
+// are older keys.
 func (m *Manager) renew(b *binding, id string, r *http.Request) {
 	slot, _ := m.addressPart(b, r)
 	for _, s := range []*mark{&b.address4, &b.address6} {
@@ -120,6 +121,11 @@ func (m *Manager) renew(b *binding, id string, r *http.Request) {
 
 func (m *Manager) mark(purpose string, parts ...string) mark {
 	return mark{known: true, hash: [markLen]byte(m.cfg.Keys.MAC(purpose, parts...)[:markLen])}
+}
+
+// matches reports whether the parts are those of k, or nothing is known yet.
+func (m *Manager) matches(k *mark, purpose string, parts ...string) bool {
+	return !k.known || m.verify(string(k.hash[:]), purpose, parts...)
 }
 
 // network is an address cut to the bits that are compared, as bytes: a family byte and the prefix.
@@ -195,7 +201,8 @@ var platforms = [...]struct{ mark, name string }{
 	{"Windows", "windows"}, {"Macintosh", "mac"}, {"Linux", "linux"},
 }
 
-// agentFamily returns the browser family and platform of a User-Agent header, or for other programs the name before the version.
+// agentFamily returns the browser family and platform of a User-Agent header, or for other programs the name before the
+// version.
 func agentFamily(ua string) (browser, platform string) {
 	for _, f := range families {
 		if strings.Contains(ua, f.mark) {

@@ -87,7 +87,8 @@ func (s *Session) settle(err error) error {
 	return err
 }
 
-// patch stores the values by compare-and-swap until it succeeds, the session has ended or ctx is over. The lock is the session's.
+// patch stores the values by compare-and-swap until it succeeds, the session has ended or ctx is over. The lock is the
+// session's.
 func (s *Session) patch(ctx context.Context) error {
 	for {
 		now := s.m.now()

@@ -12,8 +12,9 @@ const cookieName = "__Host-session"
 
 const cookieAttributes = "; Path=/; Secure; HttpOnly; SameSite=Lax"
 
-// sessionCookies yields the values of all session cookies of the request, as sent: quotes belong to the value and make it
-// malformed. It reads the header itself because net/http repairs and skips what it finds odd, and the count must not depend on that.
+// sessionCookies yields the values of all session cookies of the request, as sent: quotes belong to the value and make
+// it malformed. It reads the header itself because net/http repairs and skips what it finds odd, and the count must not
+// depend on that.
 func sessionCookies(r *http.Request) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, line := range r.Header["Cookie"] {

@@ -254,7 +254,8 @@ func TestTokensAreDistinct(t *testing.T) {
 	require.Len(t, secrets, 2000)
 }
 
-// FuzzCookieHeader: whatever the header says, a visitor is somebody only if it has exactly one session cookie, and that is the token.
+// FuzzCookieHeader: whatever the header says, a visitor is somebody only if it has exactly one session cookie, and that
+// is the token.
 func FuzzCookieHeader(f *testing.F) {
 	keys, err := skans.NewKeyring(skans.GenerateKey("a"))
 	if err != nil {

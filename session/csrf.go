@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// unsafe reports whether the request may change something: any method but the safe ones of RFC 9110, section 9.2.1. Methods are
-// case-sensitive, so "get" is not GET.
+// unsafe reports whether the request may change something: any method but the safe ones of RFC 9110, section 9.2.1.
+// Methods are case-sensitive, so "get" is not GET.
 func unsafe(r *http.Request) bool {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
@@ -22,8 +22,8 @@ func unsafe(r *http.Request) bool {
 	return true
 }
 
-// upgrade reports whether the request opens a WebSocket (RFC 6455, section 4.1; RFC 8441 for HTTP/2). It is a GET, but the browser
-// sends cookies from any site and lets the page read what comes.
+// upgrade reports whether the request opens a WebSocket (RFC 6455, section 4.1; RFC 8441 for HTTP/2). It is a GET, but
+// the browser sends cookies from any site and lets the page read what comes.
 func upgrade(r *http.Request) bool {
 	if r.Method == http.MethodConnect {
 		protocol := r.Header[":protocol"] // a name that no header of HTTP/1 can have
@@ -42,9 +42,9 @@ func upgrade(r *http.Request) bool {
 	return false
 }
 
-// checkOrigin refuses unsafe requests and WebSocket upgrades from other sites, and then unsafe ones that come with a session but without
-// its token. net/http's CrossOriginProtection has the first half, but lets pass what has neither header and an http page of the same host; both
-// are refused here.
+// checkOrigin refuses unsafe requests and WebSocket upgrades from other sites, and then unsafe ones that come with a
+// session but without its token. net/http's CrossOriginProtection has the first half, but lets pass what has neither
+// header and an http page of the same host; both are refused here.
 func (x *exchange) checkOrigin(inner *http.Request) *Refusal {
 	r := x.request
 	websocket := upgrade(r)
@@ -107,8 +107,9 @@ func (x *exchange) refuseCSRF(reason string) *Refusal {
 //	nonce    16 bytes, in one-time tokens only    } the
 //	mac      16 bytes of HMAC-SHA-256             } mask
 //
-// in base64url. The MAC covers the session's token, so that it dies with each rotation and nothing needs to be stored. The mask is new each
-// time: the text differs in every answer, so that the length of compressed answers tells nothing about it (BREACH).
+// in base64url. The MAC covers the session's token, so that it dies with each rotation and nothing needs to be stored.
+// The mask is new each time: the text differs in every answer, so that the length of compressed answers tells nothing
+// about it (BREACH).
 const (
 	kindReusable = 1
 	kindOnce     = 2
@@ -140,10 +141,10 @@ func tagOf(action string, object []string) [tagLen]byte {
 	return [tagLen]byte(h.Sum(nil)[:tagLen])
 }
 
-// CSRF returns a token for the hidden field "csrf" of a form or the header X-CSRF-Token, good for one action and, if named,
-// one object, until the session rotates or ends; action "" is the general one. The text is different at each call.
-// A visitor without a session gets one. Ask before the answer begins: afterwards no session can be made, and CSRF returns "". It also does
-// when the session has ended or there is none to have; the form is refused then.
+// CSRF returns a token for the hidden field "csrf" of a form or the header X-CSRF-Token, good for one action and, if
+// named, one object, until the session rotates or ends; action "" is the general one. The text is different at each
+// call. A visitor without a session gets one. Ask before the answer begins: afterwards no session can be made, and CSRF
+// returns "". It also does when the session has ended or there is none to have; the form is refused then.
 //
 //	<input type="hidden" name="csrf" value="{{.CSRF}}">
 //
@@ -214,8 +215,8 @@ func (s *Session) verifyCSRF(text string) presented {
 	return p
 }
 
-// checkToken demands the session's token from an unsafe request that comes with a session. A one-time token is consumed here, whatever route it
-// was sent to.
+// checkToken demands the session's token from an unsafe request that comes with a session. A one-time token is consumed
+// here, whatever route it was sent to.
 func (x *exchange) checkToken(inner *http.Request) *Refusal {
 	s := &x.session
 	if !s.live {

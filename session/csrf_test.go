@@ -412,7 +412,8 @@ func TestTokensAfterTheAnswerBegan(t *testing.T) {
 	require.Equal(t, 200, b.post("/", form("csrf", token)).Code)
 }
 
-// FuzzFormBody: the search for the token never panics, gives the handler the body unchanged, and finds what net/url finds first.
+// FuzzFormBody: the search for the token never panics, gives the handler the body unchanged, and finds what net/url
+// finds first.
 func FuzzFormBody(f *testing.F) {
 	m := newManager(f, session.Config{})
 	b := newBrowser(nil)

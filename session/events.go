@@ -16,7 +16,7 @@ const (
 	EventElevated  = "session.elevated"  // a further proof; methods
 	EventRotated   = "session.rotated"   // a new token because rights changed
 	EventEnded     = "session.ended"     // reason: logout, revoked, user, mismatch, exposed, damaged, unrecorded, panic
-	EventMismatch  = "session.mismatch"  // used from elsewhere than it is bound to; reason: scheme, address, agent; outcome: ended, observed; ref
+	EventMismatch  = "session.mismatch"  // used from elsewhere; reason: scheme, address, agent; outcome: ended, observed; ref
 	EventReuse     = "session.reuse"     // a token that was rotated away came back after the grace of tabs
 	EventLimit     = "session.limit"     // ended because the user signed in elsewhere
 	EventCSRF      = "session.csrf"      // refused; reason: origin, missing, token, action, used, method; ref
@@ -48,10 +48,11 @@ func (m *Manager) audit(ctx context.Context, r *http.Request, event, id, user st
 		all = append(all, slog.String("user", user))
 	}
 	if r != nil {
-		all = append(all, slog.String("addr", clientaddr.From(r, m.cfg.Proxies).String()), slog.String("agent", clip(r.UserAgent(), maxAgent)))
+		addr := clientaddr.From(r, m.cfg.Proxies).String()
+		all = append(all, slog.String("addr", addr), slog.String("agent", clip(r.UserAgent(), maxAgent)))
 	}
-	// A visitor who hangs up must not keep the event from being written. The session is hidden from the hook, because it may be locked
-	// by the call that reports; what the hook needs of it is in the attributes.
+	// A visitor who hangs up must not keep the event from being written. The session is hidden from the hook, because
+	// it may be locked by the call that reports; what the hook needs of it is in the attributes.
 	ctx = context.WithValue(context.WithoutCancel(ctx), contextKey{}, (*exchange)(nil))
 	return m.cfg.Audit(ctx, event, append(all, attrs...)...)
 }

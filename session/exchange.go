@@ -29,8 +29,9 @@ func (x *exchange) end() {
 
 type contextKey struct{}
 
-// A requestContext is the context of the request with two additions: it carries the session, and it is cancelled when the session ends.
-// The machinery for the second is built when somebody asks for Done or the session does end; most handlers need neither.
+// A requestContext is the context of the request with two additions: it carries the session, and it is cancelled when
+// the session ends. The machinery for the second is built when somebody asks for Done or the session does end; most
+// handlers need neither.
 type requestContext struct {
 	context.Context
 	x     *exchange

@@ -15,8 +15,8 @@ var (
 	errNoField   = errors.New("session: no CSRF field within the part of the body that is read")
 )
 
-// maxForm is how much of a form is read in search of the field, and kept in memory to be read again. A form of more puts the
-// field first.
+// maxForm is how much of a form is read in search of the field, and kept in memory to be read again. A form of more
+// puts the field first.
 const maxForm = 1 << 20
 
 // A replayed body yields what was read in advance and then the rest.
@@ -75,7 +75,8 @@ func tokenOf(pair []byte) (string, bool) {
 	return text, err == nil
 }
 
-// firstPart reads the first part of a multipart body if that is the token, and no more than a few kilobytes in any case: uploads go on streaming.
+// firstPart reads the first part of a multipart body if that is the token, and no more than a few kilobytes in any
+// case: uploads go on streaming.
 func firstPart(r *http.Request, contentType string) (string, error) {
 	_, params, err := mime.ParseMediaType(contentType)
 	if err != nil || params["boundary"] == "" || len(params["boundary"]) > 70 { // RFC 2046, section 5.1.1

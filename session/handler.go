@@ -128,16 +128,17 @@ func (s *Session) adopt(rec Record, token string) *Refusal {
 	return nil
 }
 
-// live repeats what the store judged, by the sealed deadline, and refuses a record whose last activity lies further in the future
-// than the idle time: it was written by a clock that was ahead, and would outlive its user's absence.
+// live repeats what the store judged, by the sealed deadline, and refuses a record whose last activity lies further in
+// the future than the idle time: it was written by a clock that was ahead, and would outlive its user's absence.
 func (m *Manager) live(rec *Record, now time.Time) bool {
-	return now.Before(rec.Expires) && now.Before(rec.Deadline) && now.Sub(rec.Seen) < m.cfg.Idle && rec.Seen.Sub(now) < m.cfg.Idle
+	away := now.Sub(rec.Seen).Abs()
+	return now.Before(rec.Expires) && now.Before(rec.Deadline) && away < m.cfg.Idle
 }
 
-// stranger handles a token that is not the current one of the session that it names. One that was replaced lately comes from a
-// request that was under way: anonymous, and nothing may be stored, because a cookie in its answer
-// would overwrite the new one. Later, somebody kept a copy: that is reported. It does not end the session, or whoever planted a token
-// before the login could sign its owner out for ever.
+// stranger handles a token that is not the current one of the session that it names. One that was replaced lately comes
+// from a request that was under way: anonymous, and nothing may be stored, because a cookie in its answer would
+// overwrite the new one. Later, somebody kept a copy: that is reported. It does not end the session, or whoever planted
+// a token before the login could sign its owner out for ever.
 func (s *Session) stranger(rec Record, token string) *Refusal {
 	raw, ok := s.m.unseal(&rec)
 	if !ok {
@@ -166,15 +167,21 @@ func (s *Session) damaged(rec Record) {
 	_ = s.m.finish(s.x.context.Context, s.x.request, rec.ID, reasonDamaged, &s.x.entry)
 }
 
-// mismatched reports and, unless observing, ends the session: its owner is signed out too, and whoever stole the token has nothing.
+// report records what is refused anyway, so that a log that fails changes nothing.
+func (s *Session) report(event string, attrs ...slog.Attr) {
+	_ = s.m.audit(s.x.context.Context, s.x.request, event, s.rec.ID, s.rec.User, attrs...)
+}
+
+// mismatched reports and, unless observing, ends the session: its owner is signed out too, and whoever stole the token
+// has nothing.
 func (s *Session) mismatched(reason string, observe bool) *Refusal {
 	m, x := s.m, s.x
 	if observe {
-		_ = m.audit(x.context.Context, x.request, EventMismatch, s.rec.ID, s.rec.User, slog.String("reason", reason), slog.String("outcome", "observed"))
+		s.report(EventMismatch, slog.String("reason", reason), slog.String("outcome", "observed"))
 		return nil
 	}
 	e := newRefusal(http.StatusUnauthorized, reason, ErrMismatch)
-	_ = m.audit(x.context.Context, x.request, EventMismatch, s.rec.ID, s.rec.User, slog.String("reason", reason), slog.String("outcome", "ended"), slog.String("ref", e.Ref))
+	s.report(EventMismatch, slog.String("reason", reason), slog.String("outcome", "ended"), slog.String("ref", e.Ref))
 	if err := m.finish(x.context.Context, x.request, s.rec.ID, reasonMismatch, &x.entry); errors.Is(err, ErrUnavailable) {
 		return newRefusal(http.StatusServiceUnavailable, "store", err) // it lives on, so its cookie is kept
 	}

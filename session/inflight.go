@@ -66,7 +66,8 @@ func (f *inflight) leave(e *entry) {
 	e.prev, e.next = nil, nil
 }
 
-// verified notes the generation of the token that the request came with, and ends the request if the session ended or rotated since it entered.
+// verified notes the generation of the token that the request came with, and ends the request if the session ended or
+// rotated since it entered.
 func (f *inflight) verified(e *entry, generation uint32) {
 	s := f.shard(e.id)
 	s.mu.Lock()
@@ -112,7 +113,8 @@ func (f *inflight) raise(id string, floor uint32, keep *entry) {
 	}
 }
 
-// claim reports whether this request is the one to write down activity at now: not if another that runs has done so after since.
+// claim reports whether this request is the one to write down activity at now: not if another that runs has done so
+// after since.
 func (f *inflight) claim(e *entry, now, since int64) bool {
 	s := f.shard(e.id)
 	s.mu.Lock()

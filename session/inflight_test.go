@@ -14,8 +14,8 @@ import (
 	"github.com/skans-go/skans/session"
 )
 
-// A request is in the handler, has written to its session and waits. The session ends. The request must learn of it, finish its
-// answer, store nothing and set no cookie, and the session must stay ended.
+// A request is in the handler, has written to its session and waits. The session ends. The request must learn of it,
+// finish its answer, store nothing and set no cookie, and the session must stay ended.
 func TestRequestInFlightWhenItsSessionEnds(t *testing.T) {
 	other := func(m *session.Manager, b *browser) *browser { c := *b; c.handler = nil; return &c }
 	for _, test := range []struct {

@@ -14,10 +14,10 @@ import (
 // maxUser bounds the user id.
 const maxUser = 256
 
-// Login signs the user in, who has proved themselves by the methods just now: a new token, a new absolute deadline, the limit of [Config.PerUser]
-// and the event [EventLogin], in one call of the store. The old token is dead at once, and requests that still run
-// with it are cancelled. What the anonymous session held is kept, its CSRF tokens are not. If another user is signed in, that session
-// ends and an empty one begins.
+// Login signs the user in, who has proved themselves by the methods just now: a new token, a new absolute deadline, the
+// limit of [Config.PerUser] and the event [EventLogin], in one call of the store. The old token is dead at once, and
+// requests that still run with it are cancelled. What the anonymous session held is kept, its CSRF tokens are not. If
+// another user is signed in, that session ends and an empty one begins.
 //
 // The user id has 1 to 256 bytes of UTF-8 without control characters. Login returns a *[Refusal] with [ErrCSRF] when an
 // unsafe request brought no sign of its origin at all, and [ErrEnded], [ErrCommitted], [ErrNoHandler], [ErrUnavailable]
@@ -52,7 +52,8 @@ func (s *Session) Login(ctx context.Context, user string, methods ...Method) err
 }
 
 func checkLogin(user string, methods []Method) error {
-	if user == "" || len(user) > maxUser || !utf8.ValidString(user) || strings.ContainsFunc(user, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+	control := func(r rune) bool { return r < ' ' || r == 0x7f }
+	if user == "" || len(user) > maxUser || !utf8.ValidString(user) || strings.ContainsFunc(user, control) {
 		return fmt.Errorf("session: a user id has 1 to %d bytes of UTF-8 without control characters", maxUser)
 	}
 	if len(methods) > maxProofs {
@@ -76,7 +77,8 @@ func (s *Session) Elevate(ctx context.Context, m Method) error {
 	return s.renew(ctx, EventElevated, m)
 }
 
-// Rotate gives the signed-in user a new token because their rights changed: a new role, a new password. Errors as for Elevate.
+// Rotate gives the signed-in user a new token because their rights changed: a new role, a new password. Errors as for
+// Elevate.
 func (s *Session) Rotate(ctx context.Context) error { return s.renew(ctx, EventRotated) }
 
 func (s *Session) renew(ctx context.Context, event string, methods ...Method) error {
@@ -204,9 +206,10 @@ func (s *Session) reset() {
 	s.rec, s.body, s.values, s.deltas, s.token, s.live, s.filled = Record{}, body{}, "", nil, "", false, false
 }
 
-// Logout ends the session in the store and tells the browser to forget it and what it cached. Later writes of this request
-// return [ErrEnded]. Without a session it does nothing. A safe method, GET above all, gets a *[Refusal] with [ErrCSRF]. An error that is [ErrUnavailable] means that the session may still be
-// live; one of [Config.Audit] that it has ended unrecorded.
+// Logout ends the session in the store and tells the browser to forget it and what it cached. Later writes of this
+// request return [ErrEnded]. Without a session it does nothing. A safe method, GET above all, gets a *[Refusal] with
+// [ErrCSRF]. An error that is [ErrUnavailable] means that the session may still be live; one of [Config.Audit] that it
+// has ended unrecorded.
 func (s *Session) Logout(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

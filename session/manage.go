@@ -68,8 +68,8 @@ func (m *Manager) list(ctx context.Context, user string) (all []Info, err error)
 	return all, nil
 }
 
-// End ends the session of that public id, whoever's it is: the host checks whose it may be, by [Manager.Sessions]. A session
-// that has ended already is no error. The error is [ErrUnavailable] or that of [Config.Audit].
+// End ends the session of that public id, whoever's it is: the host checks whose it may be, by [Manager.Sessions]. A
+// session that has ended already is no error. The error is [ErrUnavailable] or that of [Config.Audit].
 func (m *Manager) End(ctx context.Context, id string) error {
 	if len(id) != idLen || !base64url(id) {
 		return nil
@@ -95,8 +95,8 @@ func (x *exchange) endedByItself(id string) {
 	}
 }
 
-// EndUser ends all sessions of the user but those with the ids excepted: after a new password or second factor, or for an account
-// that was disabled. Errors as for End.
+// EndUser ends all sessions of the user but those with the ids excepted: after a new password or second factor, or for
+// an account that was disabled. Errors as for End.
 func (m *Manager) EndUser(ctx context.Context, user string, except ...string) error {
 	if user == "" {
 		return nil
@@ -124,8 +124,8 @@ func (m *Manager) EndUser(ctx context.Context, user string, except ...string) er
 	return failed
 }
 
-// EndExposed ends the sessions whose cookies are in r, because r came over a connection that others can read. It is made for the OnInsecure
-// hook of package session/transport. Only the real token ends a session.
+// EndExposed ends the sessions whose cookies are in r, because r came over a connection that others can read. It is
+// made for the OnInsecure hook of package session/transport. Only the real token ends a session.
 func (m *Manager) EndExposed(r *http.Request) {
 	n := 0
 	for token := range sessionCookies(r) {
@@ -150,8 +150,8 @@ const maxExposed = 4
 // sweepBatch is how many sessions one call of the store removes.
 const sweepBatch = 1000
 
-// Sweep removes the sessions that have expired and returns how many, and stops requests that still run for a session that has
-// ended here or in another process. The error is [ErrUnavailable] or the cause of ctx.
+// Sweep removes the sessions that have expired and returns how many, and stops requests that still run for a session
+// that has ended here or in another process. The error is [ErrUnavailable] or the cause of ctx.
 func (m *Manager) Sweep(ctx context.Context) (int, error) {
 	total := 0
 	for {
@@ -195,9 +195,9 @@ const (
 	sweepEvery = time.Minute
 )
 
-// Run sweeps every minute, and every 5 seconds stops running requests whose session has ended elsewhere, until ctx is over. Run it
-// in a goroutine of the host. It returns the cause of ctx, joined with the error of the last attempt if that
-// failed; failures in between are made good by the next attempt.
+// Run sweeps every minute, and every 5 seconds stops running requests whose session has ended elsewhere, until ctx is
+// over. Run it in a goroutine of the host. It returns the cause of ctx, joined with the error of the last attempt if
+// that failed; failures in between are made good by the next attempt.
 func (m *Manager) Run(ctx context.Context) error {
 	watch, sweep := time.NewTicker(watchEvery), time.NewTicker(sweepEvery)
 	defer watch.Stop()

@@ -28,7 +28,7 @@ type Config struct {
 	Origins []string
 	// Idle ends a session without activity; 0 is 20 minutes, at least one minute.
 	Idle time.Duration
-	// Absolute ends a session that long after its user signed in, whatever the activity; 0 is 8 hours. An
+	// Absolute ends a session that long after its user signed in, whatever the activity; 0 is 8 hours, at most 30 days. An
 	// anonymous session ends 24 hours after it began.
 	Absolute time.Duration
 	// PerUser is how many sessions of one user live, the newest; 0 is no limit.

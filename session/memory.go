@@ -14,9 +14,10 @@ import (
 
 // A MemoryStore keeps sessions in this process; they are gone when it stops. It is a [Store] that never waits.
 //
-// A million signed-in sessions take less than 200 bytes each. Rows live in 1024 shards by id, each under its own lock that no operation
-// holds for long; a second index by user has as many. Who needs both takes the user's lock first. At 8 million sessions it is full and
-// Create fails, so that visitors who make sessions without end cannot take all memory.
+// A million signed-in sessions take less than 200 bytes each. Rows live in 1024 shards by id, each under its own lock
+// that no operation holds for long; a second index by user has as many. Who needs both takes the user's lock first. At
+// 8 million sessions it is full and Create fails, so that visitors who make sessions without end cannot take all
+// memory.
 type MemoryStore struct {
 	seed   maphash.Seed
 	shards [memShards]memShard

@@ -30,8 +30,8 @@ type memShard struct {
 	buckets map[uint32]uint32 // first place+1 of each bucket's chain
 }
 
-// A memRow is a session in 88 bytes, and its user and data in one string. All times are in milliseconds, and count from since but for
-// that itself: 49 days are enough for what Manager makes, and more are cut, which ends a session early.
+// A memRow is a session in 88 bytes, and its user and data in one string. All times are in milliseconds, and count from
+// since but for that itself: 49 days are enough for what Manager makes, and more are cut, which ends a session early.
 type memRow struct {
 	id         memID
 	token      TokenHash

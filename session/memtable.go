@@ -2,9 +2,10 @@ package session
 
 import "iter"
 
-// A memTable finds places by hash: open addressing with linear probing, 4 bytes a cell, at most 2 of 3 cells in use, so that runs stay short. The hash of a place is asked for
-// where it is needed and not kept. Several places can have one hash. It grows by a quarter, so that little of it is air at a million sessions, and holds no
-// pointers, so that the garbage collector does not look at it. Removing shifts cells back instead of leaving marks behind.
+// A memTable finds places by hash: open addressing with linear probing, 4 bytes a cell, at most 2 of 3 cells in use, so
+// that runs stay short. The hash of a place is asked for where it is needed and not kept. Several places can have one
+// hash. It grows by a quarter, so that little of it is air at a million sessions, and holds no pointers, so that the
+// garbage collector does not look at it. Removing shifts cells back instead of leaving marks behind.
 type memTable struct {
 	cells []uint32 // place+1; 0: empty
 	n     int

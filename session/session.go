@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// A Session is the visitor's session within one request, from [From]. It is safe for the goroutines of that request and must
-// not outlive it. Reading never waits for the store; Login, Elevate, Rotate and Logout write to it at once, and the
-// values of a [Key] are written when the answer begins.
+// A Session is the visitor's session within one request, from [From]. It is safe for the goroutines of that request and
+// must not outlive it. Reading never waits for the store; Login, Elevate, Rotate and Logout write to it at once, and
+// the values of a [Key] are written when the answer begins.
 type Session struct {
 	m *Manager
 	x *exchange
@@ -47,8 +47,8 @@ func (s *Session) User() (user string, ok bool) {
 	return s.rec.User, s.rec.User != ""
 }
 
-// ID returns the public id: 22 letters that stay across rotations, for logs and for "your devices". It is "" as long as nothing is
-// stored. It gives no access.
+// ID returns the public id: 22 letters that stay across rotations, for logs and for "your devices". It is "" as long as
+// nothing is stored. It gives no access.
 func (s *Session) ID() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -129,8 +129,8 @@ func (s *Session) drop(ctx context.Context, reason string) {
 	s.ended.Store(true)
 }
 
-// abandon is for a handler that panicked. Its data is dropped. A token that it was about to give out never reaches the browser, so
-// the session behind it is ended; endings of its own stand.
+// abandon is for a handler that panicked. Its data is dropped. A token that it was about to give out never reaches the
+// browser, so the session behind it is ended; endings of its own stand.
 func (s *Session) abandon() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -18,7 +18,8 @@ var (
 
 // A Record is one session as a [Store] keeps it. The store acts on all fields but Token and Data, which it only keeps.
 // Nothing in it lets its reader become the visitor: the token is there as a keyed hash. Data is sealed together with
-// ID, User, Token, Generation, Since and Deadline, so that a row that was planted, moved or changed ends instead of granting.
+// ID, User, Token, Generation, Since and Deadline, so that a row that was planted, moved or changed ends instead of
+// granting.
 type Record struct {
 	ID         string    // 22 letters of base64url: the public id and primary key; stays across rotations
 	User       string    // "" for an anonymous session; indexed for ByUser, EndUser and the limit
@@ -32,8 +33,8 @@ type Record struct {
 	Data       string    // opaque bytes, at most 128 KiB
 }
 
-// A TokenHash is HMAC-SHA-256 of a token under the session's key, cut to 128 bits (RFC 2104, section 5). The token has 256 random bits, so nobody finds
-// one for a given hash, not even with the key.
+// A TokenHash is HMAC-SHA-256 of a token under the session's key, cut to 128 bits (RFC 2104, section 5). The token has
+// 256 random bits, so nobody finds one for a given hash, not even with the key.
 type TokenHash [tokenHashLen]byte
 
 const tokenHashLen = 16

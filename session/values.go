@@ -61,8 +61,8 @@ func appendPair(dst []byte, key, value string) []byte {
 // maxValues bounds what one session can hold, because visitors decide how much a cart or a draft holds.
 const maxValues = 64 << 10
 
-// A delta is one write of this request. It is applied at once to what the request sees, and once more
-// when another request changed the session in between, so that two writers of two keys both win and an Update is never lost.
+// A delta is one write of this request. It is applied at once to what the request sees, and once more when another
+// request changed the session in between, so that two writers of two keys both win and an Update is never lost.
 type delta func(values) (values, error)
 
 // write applies d to what the request sees and keeps it for the commit.
@@ -112,8 +112,8 @@ type Key[T any] struct {
 	name string
 }
 
-// NewKey returns the key of that name: 1 to 64 ASCII letters, digits, '.', '_' or '-'. It panics on another name. Two keys of
-// one name share the value.
+// NewKey returns the key of that name: 1 to 64 ASCII letters, digits, '.', '_' or '-'. It panics on another name. Two
+// keys of one name share the value.
 func NewKey[T any](name string) Key[T] {
 	if !validName(name, 64) {
 		panic(fmt.Sprintf("session: NewKey: the name %q does not have 1 to 64 letters, digits, '.', '_' or '-'", name))
@@ -145,8 +145,8 @@ func (k Key[T]) In(info Info) (T, bool, error) {
 	return decode[T](raw, ok)
 }
 
-// Set stores v when the answer begins. It returns [ErrEnded], [ErrCommitted], [ErrNoHandler], [ErrTooLarge], or the error of
-// encoding/json; then nothing was changed.
+// Set stores v when the answer begins. It returns [ErrEnded], [ErrCommitted], [ErrNoHandler], [ErrTooLarge], or the
+// error of encoding/json; then nothing was changed.
 func (k Key[T]) Set(s *Session, v T) error {
 	raw, err := json.Marshal(v)
 	if err != nil {

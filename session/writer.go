@@ -7,8 +7,8 @@ import (
 	"net/http"
 )
 
-// A responseWriter commits the session right before the answer begins. When the commit fails, it answers itself and swallows what
-// the handler writes.
+// A responseWriter commits the session right before the answer begins. When the commit fails, it answers itself and
+// swallows what the handler writes.
 type responseWriter struct {
 	http.ResponseWriter
 	x *exchange
@@ -62,7 +62,8 @@ func (w *responseWriter) FlushError() error {
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
-// Hijack commits and hands the connection over. The cookie of a session that this request makes or rotates cannot travel
+// Hijack commits and hands the connection over. The request ends when the handler returns: a handler that is to hear
+// of the session's end through its context stays until the connection is done. The cookie of a session that this request makes or rotates cannot travel
 // then, unless the handler writes the headers of the answer itself.
 func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err := w.x.begin(); err != nil {

@@ -1,5 +1,5 @@
-// Package sessiontest helps to test services that use package session: SignIn gives a test a client that is somebody, TestStore is the suite that
-// every implementation of session.Store must pass.
+// Package sessiontest helps to test services that use package session: SignIn gives a test a client that is somebody,
+// TestStore is the suite that every implementation of session.Store must pass.
 package sessiontest
 
 import (
@@ -14,8 +14,8 @@ import (
 	"github.com/skans-go/skans/session"
 )
 
-// A Client is an HTTP client with a signed-in session: it keeps cookies and says of each request, as browsers do, that it comes from the same
-// origin.
+// A Client is an HTTP client with a signed-in session: it keeps cookies and says of each request, as browsers do, that
+// it comes from the same origin.
 type Client struct {
 	*http.Client
 	t      testing.TB
@@ -23,9 +23,9 @@ type Client struct {
 	server *httptest.Server
 }
 
-// SignIn returns a client of server, whose user has signed in by the methods; methods empty is a password. server comes from
-// httptest.NewTLSServer, and somewhere in it is m.Handler. No password is asked and no page of the server visited: this is for
-// tests of what comes after.
+// SignIn returns a client of server, whose user has signed in by the methods; methods empty is a password. server comes
+// from httptest.NewTLSServer, and somewhere in it is m.Handler. No password is asked and no page of the server visited:
+// this is for tests of what comes after.
 func SignIn(t testing.TB, m *session.Manager, server *httptest.Server, user string, methods ...session.Method) *Client {
 	t.Helper()
 	if len(methods) == 0 {
