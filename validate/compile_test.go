@@ -79,6 +79,12 @@ func TestSchemasThatDoNotStart(t *testing.T) {
 		}
 		refusedAtStart[schema](t, "schema.Tags", "count=10")
 	})
+	t.Run("endless slice", func(t *testing.T) {
+		type schema struct {
+			Tags []string `in:"form tag" rule:"line,max=3,count=70000"`
+		}
+		refusedAtStart[schema](t, "schema.Tags", "10000")
+	})
 	t.Run("slice without class", func(t *testing.T) {
 		type schema struct {
 			Tags []string `in:"form tag" rule:"count=3"`

@@ -56,8 +56,13 @@ func choose(all []Messages, h http.Header) *Messages {
 	return best
 }
 
-// find compares the primary subtag. "no" and "nn" are read as Bokmål, which their readers know better than English.
+// find compares the whole tag, then its primary subtag. "no" and "nn" are read as Bokmål, which their readers know better than English.
 func find(all []Messages, tag string) *Messages {
+	for i := range all {
+		if strings.EqualFold(all[i].Language, tag) {
+			return &all[i]
+		}
+	}
 	primary, _, _ := strings.Cut(tag, "-")
 	if primary == "no" || primary == "nn" {
 		primary = "nb"

@@ -94,25 +94,25 @@ func (f *field) parameter(v *vocabulary, key, arg string, hasArg bool) (err erro
 		if f.class == nil {
 			return errors.New("has maxbytes, which is for text")
 		}
-		f.maxBytes, err = positive(key, arg)
+		f.maxBytes, err = positive(key, arg, 4*maxCharacters)
 		return err
 	case "count":
 		if !f.list {
 			return errors.New("has count, which is for slices")
 		}
-		f.count, err = positive(key, arg)
+		f.count, err = positive(key, arg, maxCount)
 		return err
 	case "atleast":
 		if !f.list {
 			return errors.New("has atleast, which is for slices")
 		}
-		f.few, err = positive(key, arg)
+		f.few, err = positive(key, arg, maxCount)
 		return err
 	case "scale":
 		if f.typ != decimalType {
 			return errors.New("has scale, which is for validate.Decimal")
 		}
-		f.scale, err = positive(key, arg)
+		f.scale, err = positive(key, arg, maxDecimalDigits)
 		return err
 	case "past", "future":
 		if hasArg || f.typ != dateType && f.kind != kindTime {
@@ -313,10 +313,13 @@ func (f *field) completeText() error {
 	return nil
 }
 
-func positive(key, arg string) (int, error) {
+// maxCount is the longest list; a longer one is a file.
+const maxCount = 10_000
+
+func positive(key, arg string, most int) (int, error) {
 	n, err := strconv.Atoi(arg)
-	if err != nil || n < 1 || n > 1<<24 {
-		return 0, fmt.Errorf("has %s=%q; write a whole number above zero", key, arg)
+	if err != nil || n < 1 || n > most {
+		return 0, fmt.Errorf("has %s=%q; write a whole number from 1 to %d", key, arg, most)
 	}
 	return n, nil
 }

@@ -4,7 +4,8 @@
 // [Receiver] also serves on its own, for files that come another way.
 //
 // A file streams to a folder of its own under a random name, is checked there, and waits for the handler, which moves it to its place
-// with [File.Keep]. What is not kept is removed when the handler returns; [Sweep] removes what a crash left.
+// with [File.Keep]. What is not kept is removed when the handler returns; [Sweep] removes what a crash left, and should run every
+// hour or so. Put the folder outside of everything that a web server serves.
 //
 // # Types
 //
