@@ -200,7 +200,8 @@ type HistoryReport struct {
 func (r HistoryReport) OK() bool { return r.Problem == "" }
 
 // VerifyHistory holds the history table against the roots in a log's events, which [Verify] has found to be intact. It
-// reads all of both, in order and in constant memory.
+// reads all of both, in order and in constant memory. The events are those of Filter{Event: "history"}, the released
+// batches among them.
 func VerifyHistory(ctx context.Context, db Querier, d Dialect, events iter.Seq2[Event, error]) (HistoryReport, error) {
 	rows, err := db.QueryContext(ctx, "SELECT "+strings.Join(sealedColumns, ", ")+", batch FROM skans_history WHERE batch IS NOT NULL ORDER BY batch, id")
 	if err != nil {

@@ -28,7 +28,8 @@ var (
 	ErrPoisoned = errors.New("audit: log is out of use after a failed write")
 	// ErrLocked says that another process, or another Log of this one, writes to the directory.
 	ErrLocked = errors.New("audit: directory is in use by another writer")
-	// ErrTampered says that the files are not what a log wrote. [Verify] tells where.
+	// ErrTampered says that the files are not what a log wrote. [Verify] tells where. When Open returns it, keep the
+	// directory as it is, as evidence, and begin a new log in another.
 	ErrTampered = errors.New("audit: log was tampered with or damaged")
 	// ErrDropped is what [Config.Alert] gets when an event of a class with OnFailure Alert could not be kept.
 	ErrDropped = errors.New("audit: event dropped")
@@ -48,7 +49,8 @@ type Config struct {
 	// nil: nothing is archived.
 	Archive func(ctx context.Context, class, path string) error
 	// Alert is told what cannot be returned to a caller: dropped events, a poisoned log, a shipper that fails. It is
-	// called at most once a second for each message, must not block, and may be called by several goroutines. nil: slog.Error.
+	// called at most once a second for each message, must not block or call the log, and may be called by several
+	// goroutines. nil: slog.Error.
 	Alert func(err error)
 	// Deadline is how long Record waits for the disk; zero: 10 seconds.
 	Deadline time.Duration
