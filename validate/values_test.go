@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/skans-go/skans"
 	"github.com/skans-go/skans/validate"
 )
 
@@ -171,4 +172,17 @@ func TestHostsTypesGetOnlyWhatTheClassAllows(t *testing.T) {
 	}
 	_, err := validate.NewProbe(orderNumber{}, `in:"form a"`, validate.Options{})
 	require.ErrorContains(t, err, "rule")
+}
+
+// A password is what its owner typed: not normalised, not trimmed, any script; but no keyboard types a control.
+func TestSecretsStayAsTheyWereTyped(t *testing.T) {
+	for _, s := range []string{" p\u00e4ss ", "e\u0301", "🔑\u200d", "a\u00ad\u3164", "\ue000"} {
+		got, bad := one(t, skans.Secret{}, "secret,max=9", s)
+		require.Empty(t, bad, "%q", s)
+		require.Equal(t, s, got.(skans.Secret).Reveal())
+	}
+	for s, code := range map[string]string{"": "missing", "a\x00b": "character", "a\nb": "character", "a\u0085b": "character", "\ufdd0": "character", "0123456789": "long"} {
+		_, bad := one(t, skans.Secret{}, "secret,max=9", s)
+		require.Equal(t, []string{"form a:" + code}, bad, "%q", s)
+	}
 }
