@@ -2,6 +2,7 @@ package sanitize
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -10,6 +11,7 @@ import (
 const (
 	maxFilename  = 200 // bytes; ext4, APFS and NTFS take 255, and a copy gets " (2)" or ".part" behind it
 	maxExtension = 20
+	maxMarks     = 8 // on one letter; a name that is painted over its neighbours is no name
 )
 
 // Filename returns a plain name for a file on every operating system, from one that a stranger chose: the part behind
@@ -22,16 +24,23 @@ func Filename(s string) string {
 	if isPlainName(s) {
 		return s
 	}
-	s = norm.NFC.String(strings.ToValidUTF8(s, "\uFFFD"))
-	s = strings.Map(plainRune, s)
+	marks := 0
+	s = strings.Map(func(r rune) rune {
+		if r = plainRune(r); !unicode.Is(unicode.M, r) {
+			marks = 0
+		} else if marks++; marks > maxMarks {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+	s = norm.NFC.String(s) // now: what was dropped may have kept a letter from its accent
 	s = s[strings.LastIndexByte(s, '/')+1:]
 	s = strings.Trim(s, " .")
-	s = shorten(s)
-	if s == "" {
-		return "file"
-	}
 	if isDevice(s) {
-		return "_" + s
+		s = "_" + s
+	}
+	if s = shorten(s); s == "" {
+		return "file"
 	}
 	return s
 }
