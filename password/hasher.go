@@ -102,7 +102,8 @@ func New(cfg Config) (*Hasher, error) {
 	return h, nil
 }
 
-// Hash returns the Argon2id hash of a new password, sealed for the subject if there are Keys. It waits for its turn.
+// Hash returns the Argon2id hash of a new password, sealed for the subject if there are Keys. It waits for its turn;
+// the end of ctx ends the waiting, not a hash that runs.
 // It returns [ErrUnusable], [ErrBusy], or what Audit returned.
 func (h *Hasher) Hash(ctx context.Context, subject, plain string) (string, error) {
 	text, ok := h.normal(plain)

@@ -36,6 +36,7 @@ func TestDefaultPolicy(t *testing.T) {
 		{"anna.lind@kommunen.example", []string{password.CodeSimilar}},
 		{"Björklöven 26", []string{password.CodeSimilar}},
 		{"bjorklovensbygg", []string{password.CodeSimilar}},
+		{strings.Repeat("annalind", 30), []string{password.CodeSimilar}},
 		{"kort!", []string{password.CodeTooShort}},
 		{"elevenchars", []string{password.CodeTooShort}},
 		{"password", []string{password.CodeTooShort, password.CodeCommon}},

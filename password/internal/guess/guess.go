@@ -107,6 +107,9 @@ func Digits(password string) bool {
 func Similar(password string, words []string) bool {
 	folded := []byte(Fold(password))
 	if len(folded) > longest {
+		folded = period(folded)
+	}
+	if len(folded) > longest {
 		return false
 	}
 	parts := split(words)

@@ -1,6 +1,8 @@
 package guess_test
 
 import (
+	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 
@@ -110,4 +112,26 @@ func BenchmarkCommon(b *testing.B) {
 			}
 		})
 	}
+}
+
+// The filter is built from at least 50,000 entries, takes at most 250 KB, and takes few strangers for its own.
+func TestFilterSize(t *testing.T) {
+	info, err := os.Stat("filter.bin")
+	require.NoError(t, err)
+	require.LessOrEqual(t, info.Size(), int64(250_000))
+	require.GreaterOrEqual(t, guess.Entries, 50_000)
+
+	random := rand.New(rand.NewPCG(1, 2))
+	alarms := 0
+	for range 200_000 {
+		b := make([]byte, 14)
+		for i := range b {
+			b[i] = "abcdefghijklmnopqrstuvwxyz0123456789!@$"[random.IntN(39)]
+		}
+		if guess.Common(string(b)) {
+			alarms++
+		}
+	}
+	require.LessOrEqual(t, alarms, 40, "two in ten thousand")
+	t.Logf("%d false alarms in 200,000", alarms)
 }
