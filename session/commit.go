@@ -9,19 +9,11 @@ import (
 
 // begin commits once, right before the first byte. On an error it has answered already.
 func (x *exchange) begin() error {
-	s := &x.session
-	s.mu.Lock()
-	if s.done {
-		defer s.mu.Unlock()
-		return s.failed
-	}
-	s.done = true
-	err := s.commit()
-	if err != nil {
-		s.failed = err
-	}
-	s.mu.Unlock()
-	if err == nil {
+	first, err := x.session.commitOnce()
+	switch {
+	case !first:
+		return err
+	case err == nil:
 		x.cookies()
 		return nil
 	}
@@ -31,8 +23,21 @@ func (x *exchange) begin() error {
 	for k, v := range x.header {
 		h[k] = v
 	}
-	s.m.refuse(x.writer.ResponseWriter, x.request, newRefusal(http.StatusInternalServerError, "store", err))
+	x.session.m.refuse(x.writer.ResponseWriter, x.request, newRefusal(http.StatusInternalServerError, "store", err))
 	return err
+}
+
+// commitOnce commits, or says what came of it before. A store, a log or an Update that panics must not leave the
+// session locked, or the request would never end; its answer has failed then.
+func (s *Session) commitOnce() (first bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.done {
+		return false, s.failed
+	}
+	s.done, s.failed = true, errPanicked
+	s.failed = s.commit()
+	return true, s.failed
 }
 
 // cookies puts into the header what this request has to tell the browser about its session.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -216,4 +217,48 @@ func TestAuditThatFails(t *testing.T) {
 	log.err = failing
 	require.ErrorIs(t, m.End(t.Context(), b.cookie[:22]), failing)
 	require.Empty(t, b.user(m), "an ending stands though it was not recorded")
+}
+
+// A hook that panics in the commit must not leave the request waiting for itself, nor let an answer out.
+func TestPanicInTheCommit(t *testing.T) {
+	spy := newSpy()
+	broken := false
+	m := newManager(t, session.Config{Store: spy, Audit: func(context.Context, string, ...slog.Attr) error {
+		if broken {
+			panic("log")
+		}
+		return nil
+	}})
+	b := newBrowser(nil)
+	broken = true
+	require.PanicsWithValue(t, "log", func() {
+		b.in(m, func(w http.ResponseWriter, r *http.Request) {
+			require.NoError(t, counter.Set(session.From(r.Context()), 1))
+			defer func() {
+				_, err := io.WriteString(w, "after all")
+				require.Error(t, err)
+			}()
+			_, _ = io.WriteString(w, "done")
+		})
+	})
+	require.Empty(t, b.last.Body.String())
+	require.Empty(t, b.last.Result().Header["Set-Cookie"])
+	broken = false
+	b.signIn(t, m, "anna")
+	require.PanicsWithValue(t, "replayed", func() {
+		b.in(m, func(w http.ResponseWriter, r *http.Request) {
+			runs := 0
+			require.NoError(t, counter.Update(r.Context(), session.From(r.Context()), func(n int) int {
+				if runs++; runs > 1 {
+					panic("replayed")
+				}
+				return n + 1
+			}))
+			other := *b
+			other.in(m, func(_ http.ResponseWriter, r *http.Request) {
+				require.NoError(t, counter.Set(session.From(r.Context()), 5))
+			})
+		})
+	})
+	require.Equal(t, 5, b.count(t, m))
 }

@@ -29,6 +29,9 @@ var (
 	ErrUnavailable = errors.New("session: store unavailable")
 )
 
+// errPanicked stays when a commit did not come to an end.
+var errPanicked = errors.New("session: the commit panicked")
+
 // A Refusal is the error that [Config.Refuse] gets. Its text is for logs; a visitor needs no more than the status and
 // the reference, which the audit event carries too.
 type Refusal struct {

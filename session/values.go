@@ -161,8 +161,9 @@ func (k Key[T]) Delete(s *Session) error {
 }
 
 // Update replaces the value by f of it; f gets the zero T if there is none. It runs f now, so that Get sees the result,
-// and again at the commit whenever another request changed the session meanwhile, so f must only compute.
-// Hundred requests that increment at once increment by hundred. Errors as for Set, and the cause of ctx when that is over.
+// and again at the commit whenever another request changed the session meanwhile, so f must only compute, and not use
+// the session. Hundred requests that increment at once increment by hundred. Errors as for Set, and the cause of ctx
+// when that is over.
 func (k Key[T]) Update(ctx context.Context, s *Session, f func(T) T) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -62,9 +62,9 @@ func (w *responseWriter) FlushError() error {
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
-// Hijack commits and hands the connection over. The request ends when the handler returns: a handler that is to hear
-// of the session's end through its context stays until the connection is done. The cookie of a session that this request makes or rotates cannot travel
-// then, unless the handler writes the headers of the answer itself.
+// Hijack commits and hands the connection over. The request ends when the handler returns: a handler that is to hear of
+// the session's end through its context stays until the connection is done. The cookie of a session that this request
+// makes or rotates cannot travel then, unless the handler writes the headers of the answer itself.
 func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err := w.x.begin(); err != nil {
 		return nil, nil, err
