@@ -2,6 +2,8 @@ package sanitize_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,5 +66,22 @@ func BenchmarkText(b *testing.B) {
 				f(s)
 			}
 		})
+	}
+}
+
+// BenchmarkHostile washes a megabyte and twice of it: the second is to take at most 2.3 times the first.
+func BenchmarkHostile(b *testing.B) {
+	w := sanitize.NewMail(sanitize.Mail{IDPrefix: "m1-", DataBytes: 1 << 30, MaxBytes: 4 << 20})
+	for _, name := range slices.Sorted(maps.Keys(costly)) {
+		for _, size := range []int{1 << 20, 2 << 20} {
+			source := costly[name](size)
+			b.Run(fmt.Sprintf("%s/%dMB", strings.ReplaceAll(name, " ", "-"), size>>20), func(b *testing.B) {
+				b.SetBytes(int64(len(source)))
+				b.ReportAllocs()
+				for b.Loop() {
+					_, _, _ = w.Wash(source)
+				}
+			})
+		}
 	}
 }

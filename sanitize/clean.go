@@ -231,10 +231,13 @@ func (w *washing) src(value string) {
 	if strings.HasPrefix(trimmed, "//") {
 		value = "https:" + trimmed
 	}
-	if a, ok := parseLink(value); ok && w.mail.Remote == Allow && public(a.host) {
-		w.write("src", []byte("https"+strings.TrimPrefix(a.full, a.scheme)))
-		w.remote = true
-		return
+	if a, ok := parseLink(value); ok && public(a.host) {
+		if w.mail.Remote == Allow {
+			w.write("src", []byte("https"+strings.TrimPrefix(a.full, a.scheme)))
+			w.remote = true
+			return
+		}
+		w.report.Pictures++
 	}
 	if w.report.Blocked == w.tag.blocked {
 		w.refuseLoad(value)

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -50,6 +51,7 @@ func TestRemotePictures(t *testing.T) {
 			require.Equal(t, c.blocked, h.String())
 			require.Equal(t, c.count, report.Blocked)
 			require.Equal(t, c.hosts, report.Hosts)
+			require.Equal(t, strings.Count(c.allowed, "src="), report.Pictures, "what Allow would show")
 			h, report, err = sanitize.NewMail(sanitize.Mail{Remote: sanitize.Allow}).Wash(c.in)
 			require.NoError(t, err)
 			require.Equal(t, c.allowed, h.String())
@@ -308,4 +310,22 @@ func TestServeFrame(t *testing.T) {
 	w = httptest.NewRecorder()
 	sanitize.ServeFrame(w, allowed)
 	require.Contains(t, w.Header().Get("Content-Security-Policy"), "img-src data: https:;")
+}
+
+func TestWasherIsSafeForConcurrentUse(t *testing.T) {
+	w := sanitize.NewMail(sanitize.Mail{IDPrefix: "m1-"})
+	source := styledMail(5000)
+	want := wash(t, w, source)
+	var all sync.WaitGroup
+	got := make([]string, 16)
+	for i := range got {
+		all.Go(func() {
+			h, _, _ := w.Wash(source)
+			got[i] = h.String()
+		})
+	}
+	all.Wait()
+	for _, out := range got {
+		require.Equal(t, want, out)
+	}
 }

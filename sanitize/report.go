@@ -8,6 +8,8 @@ type Report struct {
 	// Blocked is the number of loads from elsewhere that were taken out: remote pictures, same-origin and
 	// protocol-relative addresses, backgrounds, url() in styles, sources of players, frames and style sheets.
 	Blocked int
+	// Pictures is the number of those that washing again with [Allow] would show: for "3 remote pictures blocked, show".
+	Pictures int
 	// Hosts are the hosts of the blocked loads, in the order they appeared, each once, at most 100. An address
 	// without a host, such as /mail/delete?id=1, has none to list.
 	Hosts []string

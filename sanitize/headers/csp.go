@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"html/template"
 	"strings"
 )
 
@@ -56,3 +57,6 @@ func Nonce(ctx context.Context) string {
 	nonce, _ := ctx.Value(nonceKey{}).(string)
 	return nonce
 }
+
+// Funcs returns the function "nonce" for templates: <script nonce="{{nonce .Context}}">, with the request's context among the data.
+func Funcs() template.FuncMap { return template.FuncMap{"nonce": Nonce} }

@@ -13,7 +13,8 @@
 // A handler that needs something stricter or other sets that header itself; it replaces the default. Static files set
 // their own Cache-Control; everything else is no-store, because a response that nobody thought about may be a
 // signed-in one. Attachments go through [Download], letters through [github.com/skans-go/skans/sanitize.ServeFrame].
-// At logout, call [ClearSiteData].
+// Files of the application itself come from [Static]. At logout, call [ClearSiteData]. [Policy.Isolate], inside the
+// Handler, refuses what other sites make browsers ask for.
 //
 // # Security model
 //
