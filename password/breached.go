@@ -20,7 +20,8 @@ import (
 // returns all hashes that begin with them (k-anonymity), padded so that the length of the answer says nothing.
 //
 // If the service cannot be asked, the password passes and [EventBreachUnknown] is recorded: an attacker who can stop
-// the service gains one weak password that the other rules accept, and everybody could not choose a password otherwise.
+// the service gains one weak password that the other rules accept, and everybody could not choose a password
+// otherwise.
 type Breached struct {
 	// URL is the service; empty means https://api.pwnedpasswords.com/range/.
 	URL string

@@ -51,7 +51,8 @@ type Config struct {
 	Audit func(ctx context.Context, event string, attrs ...slog.Attr) error
 }
 
-// A Hasher hashes and verifies passwords. Make one for the process: its limits are its own. It is safe for concurrent use.
+// A Hasher hashes and verifies passwords. Make one for the process: its limits are its own. It is safe for concurrent
+// use.
 type Hasher struct {
 	cfg     Config
 	cost    cost

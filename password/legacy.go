@@ -47,12 +47,13 @@ type digest struct {
 
 // accepts reports whether Accept lists the format, or one that includes it.
 func (h *Hasher) accepts(kind Legacy) bool {
-	return slices.Contains(h.cfg.Accept, kind) || (kind == MD5 && slices.ContainsFunc(h.cfg.Accept, func(l Legacy) bool { return l > MD5 }))
+	includes := func(l Legacy) bool { return l == kind || kind == MD5 && l > MD5 }
+	return slices.ContainsFunc(h.cfg.Accept, includes)
 }
 
-// Wrap returns an Argon2id hash over a legacy hash. It needs no password, so a whole table can be wrapped offline today, and Verify
-// turns each row into a plain Argon2id hash when its owner signs in. The format must be in Config.Accept. It returns
-// [ErrHash] for anything else, Argon2 included, and [ErrBusy].
+// Wrap returns an Argon2id hash over a legacy hash. It needs no password, so a whole table can be wrapped offline
+// today, and Verify turns each row into a plain Argon2id hash when its owner signs in. The format must be in
+// Config.Accept. It returns [ErrHash] for anything else, Argon2 included, and [ErrBusy].
 func (h *Hasher) Wrap(ctx context.Context, subject, legacy string) (string, error) {
 	d := h.parseLegacy(legacy)
 	if d == nil {

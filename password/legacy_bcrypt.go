@@ -3,6 +3,7 @@ package password
 import (
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 
 	//lint:ignore SA1019 bcrypt is built on it, and only old hashes are verified with it
@@ -21,7 +22,7 @@ var bcrypt64 = base64.NewEncoding("./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopq
 // parseBcrypt reads "$2b$12$", 22 characters of salt and 31 of tag. Django puts "bcrypt$" in front.
 func parseBcrypt(enc string) *digest {
 	enc = strings.TrimPrefix(enc, "bcrypt$")
-	if len(enc) != 60 || enc[0] != '$' || enc[1] != '2' || !strings.ContainsRune("aby", rune(enc[2])) || enc[3] != '$' || enc[6] != '$' {
+	if len(enc) != 60 || !slices.Contains([]string{"$2a$", "$2b$", "$2y$"}, enc[:4]) || enc[6] != '$' {
 		return nil
 	}
 	d := newBcrypt(enc[4:6], enc[7:29])
@@ -49,7 +50,8 @@ func newBcrypt(rounds, salt string) *digest {
 }
 
 // bcryptSum is the algorithm of Provos and Mazières, "A Future-Adaptable Password Scheme" (USENIX 1999), with the NUL
-// at the end of the key that the OpenBSD implementation counts in. x/crypto/bcrypt compares only, and a wrapped hash needs the bytes.
+// at the end of the key that the OpenBSD implementation counts in. x/crypto/bcrypt compares only, and a wrapped hash
+// needs the bytes.
 func bcryptSum(password, salt []byte, cost int) []byte {
 	key := append(password[:len(password):len(password)], 0)
 	c, err := blowfish.NewSaltedCipher(key, salt)

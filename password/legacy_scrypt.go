@@ -57,7 +57,12 @@ func newScrypt(ln, r, p, salt, length string, maxMemory uint64) *digest {
 	lanes, ok3 := decimal(p)
 	l, ok4 := decimal(length)
 	raw, ok5 := decode64(salt, 1, maxLegacySalt)
-	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || logN < 1 || logN > 24 || blocks < 1 || blocks > 64 || lanes < 1 || lanes > maxLanes || l < minDigest || l > maxDigest {
+	switch {
+	case !ok1 || !ok2 || !ok3 || !ok4 || !ok5,
+		logN < 1 || logN > 24,
+		blocks < 1 || blocks > 64,
+		lanes < 1 || lanes > maxLanes,
+		l < minDigest || l > maxDigest:
 		return nil
 	}
 	work := uint64(blocks) << logN

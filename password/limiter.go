@@ -28,15 +28,18 @@ type waiter struct {
 
 type originKey struct{}
 
-// WithOrigin says where the work under ctx comes from: the client's address, or its network. One origin gets a quarter of the
-// queue at most, so that a flood from one place leaves others their turn (ASVS 5.0, 15.4.4). Work of no origin shares the
-// whole queue.
+// WithOrigin says where the work under ctx comes from: the client's address, or its network. One origin gets a
+// quarter of the queue at most, so that a flood from one place leaves others their turn (ASVS 5.0, 15.4.4). Work of
+// no origin shares the whole queue.
 func WithOrigin(ctx context.Context, origin string) context.Context {
 	return context.WithValue(ctx, originKey{}, origin)
 }
 
 func newLimiter(slots int, memory uint64, maxQueue int) *limiter {
-	return &limiter{slots: slots, memory: memory, queue: list.New(), maxQueue: maxQueue, waiting: map[string]int{}, litter: litter{limit: memory}}
+	return &limiter{
+		slots: slots, memory: memory, queue: list.New(), maxQueue: maxQueue, waiting: map[string]int{},
+		litter: litter{limit: memory},
+	}
 }
 
 // acquire waits for a turn and for kib of memory; false means that the queue is full or ctx has ended. What was
@@ -144,8 +147,8 @@ func (t *litter) drop(kib uint64) {
 const littered = 32 << 10
 
 // full reports whether a hash of kib must be preceded by a collection: more than two buffers and a quarter of the
-// live heap lie about, or together with those in use they would exceed the limit. Collecting earlier would cost a program with a large
-// heap more than the hashes themselves.
+// live heap lie about, or together with those in use they would exceed the limit. Collecting earlier would cost a
+// program with a large heap more than the hashes themselves.
 func (t *litter) full(kib, inUse uint64) bool {
 	cycle, live := collector()
 	left := t.heaps[:0]

@@ -257,9 +257,9 @@ func TestOneOriginGetsAQuarterOfTheQueue(t *testing.T) {
 	require.NoError(t, err, "its share is free again")
 }
 
-// Known and unknown names, and passwords that are too long or malformed, cannot be told apart by time: 2,000 interleaved
-// pairs, compared by the Wilcoxon signed-rank test, which a busy machine disturbs little; medians it disturbs a lot, so they
-// are only reported.
+// Known and unknown names, and passwords that are too long or malformed, cannot be told apart by time: 2,000
+// interleaved pairs, compared by the Wilcoxon signed-rank test, which a busy machine disturbs little; medians it
+// disturbs a lot, so they are only reported.
 func TestMismatchesTakeEqualTime(t *testing.T) {
 	h := newHasher(t, func(c *password.Config) { c.Params = "m=128,t=1,p=1" })
 	ctx := context.Background()

@@ -66,7 +66,7 @@ func field(s, name string) (uint32, bool) {
 }
 
 func decimal(digits string) (uint32, bool) {
-	if digits == "" || len(digits) > 10 || (digits[0] == '0' && digits != "0") || strings.Trim(digits, "0123456789") != "" {
+	if digits == "" || len(digits) > 10 || strings.Trim(digits, "0123456789") != "" || digits[0] == '0' && digits != "0" {
 		return 0, false
 	}
 	n, err := strconv.ParseUint(digits, 10, 32)

@@ -83,8 +83,8 @@ func (h *phc) matches(password []byte) bool {
 
 func encode64(b []byte) string { return base64.RawStdEncoding.EncodeToString(b) }
 
-// decode64 reads unpadded base64 of minimum to maximum bytes. Encoding it again shows what the decoder lets through even when it is
-// strict: line breaks.
+// decode64 reads unpadded base64 of minimum to maximum bytes. Encoding it again shows what the decoder lets through
+// even when it is strict: line breaks.
 func decode64(s string, minimum, maximum int) ([]byte, bool) {
 	if n := base64.RawStdEncoding.DecodedLen(len(s)); n < minimum || n > maximum {
 		return nil, false

@@ -30,7 +30,8 @@ type Rule interface {
 }
 
 // A Policy says which new passwords are accepted: long ones that nobody guesses. It asks for no digits, capitals or
-// symbols and knows no expiry and no hints, as NIST SP 800-63B-4, 3.1.1.2 and ASVS 5.0, 6.2 have it. The zero value is [DefaultPolicy].
+// symbols and knows no expiry and no hints, as NIST SP 800-63B-4, 3.1.1.2 and ASVS 5.0, 6.2 have it. The zero value
+// is [DefaultPolicy].
 type Policy struct {
 	// MinLength is in characters (code points); 0 means 12, and less than 8 is taken as 8.
 	MinLength int
@@ -58,7 +59,8 @@ const (
 	WithSecondFactor
 )
 
-// NISTPolicy asks for what NIST SP 800-63B-4, 3.1.1.2 demands: 15 characters where the password is the only factor, 8 with a second one.
+// NISTPolicy asks for what NIST SP 800-63B-4, 3.1.1.2 demands: 15 characters where the password is the only factor, 8
+// with a second one.
 func NISTPolicy(f Factors) Policy {
 	if f == WithSecondFactor {
 		return Policy{MinLength: leastLength}

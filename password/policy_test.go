@@ -71,7 +71,8 @@ func TestDefaultPolicy(t *testing.T) {
 	}
 }
 
-// NIST SP 800-63B-4, 3.1.1.2: 15 characters for a single factor, 8 with a second one. Characters, not bytes (ASVS 5.0, 6.2.1).
+// NIST SP 800-63B-4, 3.1.1.2: 15 characters for a single factor, 8 with a second one. Characters, not bytes (ASVS
+// 5.0, 6.2.1).
 func TestLengthByFactors(t *testing.T) {
 	single, second := password.NISTPolicy(password.SingleFactor), password.NISTPolicy(password.WithSecondFactor)
 	none := password.About{}

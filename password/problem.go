@@ -27,8 +27,8 @@ func problem(code string, limit int) Problem {
 	return p
 }
 
-// In returns the message in a language: "en", "sv", "nb" (also "no") or "fr", alone or with a region ("sv-FI"). Other languages, and codes
-// of other rules, get Message.
+// In returns the message in a language: "en", "sv", "nb" (also "no") or "fr", alone or with a region ("sv-FI"). Other
+// languages, and codes of other rules, get Message.
 func (p Problem) In(language string) string {
 	if len(language) > 2 && (language[2] == '-' || language[2] == '_') {
 		language = language[:2]

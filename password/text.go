@@ -10,8 +10,8 @@ import (
 // MaxBytes is the longest password, in bytes of UTF-8: room for 256 characters of any script.
 const MaxBytes = 1024
 
-// normal returns what is hashed: the text itself, composed (Unicode NFC, as NIST SP 800-63B, 3.1.1.2 and RFC 8265 have it)
-// unless AsReceived is set. Nothing is trimmed, folded or cut.
+// normal returns what is hashed: the text itself, composed (Unicode NFC, as NIST SP 800-63B, 3.1.1.2 and RFC 8265
+// have it) unless AsReceived is set. Nothing is trimmed, folded or cut.
 func (h *Hasher) normal(plain string) (string, bool) {
 	if plain == "" || len(plain) > MaxBytes || !utf8.ValidString(plain) {
 		return "x", false

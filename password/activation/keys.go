@@ -16,8 +16,8 @@ import (
 )
 
 var (
-	// ErrKey says that a key is not good: mistyped, expired, used, replaced by a newer one, issued for another purpose, or overtaken by a
-	// change of what it depended on. Which of these is told to the audit log only.
+	// ErrKey says that a key is not good: mistyped, expired, used, replaced by a newer one, issued for another
+	// purpose, or overtaken by a change of what it depended on. Which of these is told to the audit log only.
 	ErrKey = errors.New("activation: key is not valid")
 	// ErrStore says that the store failed; nothing was issued or redeemed. Answer 503.
 	ErrStore = errors.New("activation: store failed")
@@ -48,7 +48,8 @@ type Config struct {
 	// BaseURL is where [Keys.Link] leads, "https://mail.example/"; links are never built from a request's Host. It
 	// may be empty when Link is not used.
 	BaseURL string
-	// Paths are where the pages of the purposes are, below BaseURL, for the links that Run mails; default: the purpose's name.
+	// Paths are where the pages of the purposes are, below BaseURL, for the links that Run mails; default: the
+	// purpose's name.
 	Paths map[Purpose]string
 	// Find returns the account that a submitted name or address belongs to. Needed for [Keys.Request]; called by Run.
 	Find func(ctx context.Context, purpose Purpose, submitted string) (to Recipient, found bool, err error)
@@ -107,12 +108,17 @@ func New(cfg Config) (*Keys, error) {
 	}
 	if cfg.BaseURL != "" {
 		base, err := url.Parse(cfg.BaseURL)
-		if err != nil || base.Scheme != "https" && !loopback(base) || base.Host == "" || base.User != nil || base.RawQuery != "" || base.Fragment != "" {
+		if err != nil || !plainBase(base) {
 			return nil, errors.New("activation: BaseURL must be an https address without query, such as https://mail.example/")
 		}
 		k.base = base
 	}
 	return k, nil
+}
+
+// plainBase reports whether u is what links can be built on.
+func plainBase(u *url.URL) bool {
+	return (u.Scheme == "https" || loopback(u)) && u.Host != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
 }
 
 // loopback allows http for a developer's own machine.
@@ -184,7 +190,9 @@ func (k *Keys) Peek(ctx context.Context, purpose Purpose, key string) (string, e
 //
 // It returns [ErrKey], [ErrStore], the error of current, or that of Audit; the key of a redemption that could not be
 // recorded is used up.
-func (k *Keys) Redeem(ctx context.Context, purpose Purpose, key string, current func(subject string) (state string, err error)) (string, error) {
+func (k *Keys) Redeem(
+	ctx context.Context, purpose Purpose, key string, current func(subject string) (state string, err error),
+) (string, error) {
 	r, err := k.find(ctx, purpose, key)
 	if err != nil {
 		return "", err

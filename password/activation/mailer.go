@@ -47,9 +47,9 @@ const (
 )
 
 // Request asks for a key to be mailed to the account that the submitted name or address belongs to, if there is one.
-// It looks nothing up and sends nothing itself, so it takes the same time and gives the same answer whether the account
-// exists or not: say "if that is an account of yours, a mail is on its way" to everybody. [Keys.Run] does the rest. It
-// returns [ErrBusy] when a thousand requests wait; limit what one address may ask for before calling it.
+// It looks nothing up and sends nothing itself, so it takes the same time and gives the same answer whether the
+// account exists or not: say "if that is an account of yours, a mail is on its way" to everybody. [Keys.Run] does the
+// rest. It returns [ErrBusy] when a thousand requests wait; limit what one address may ask for before calling it.
 func (k *Keys) Request(_ context.Context, purpose Purpose, submitted string) error {
 	if k.cfg.Find == nil || k.cfg.Send == nil || k.base == nil {
 		return errors.New("activation: Request needs Config.Find, Send and BaseURL")
@@ -65,8 +65,8 @@ func (k *Keys) Request(_ context.Context, purpose Purpose, submitted string) err
 	}
 }
 
-// Run mails what [Keys.Request] queued, one after the other, and sweeps the store every five minutes, until ctx ends. It returns the cause.
-// What waits then is lost; those who asked ask again.
+// Run mails what [Keys.Request] queued, one after the other, and sweeps the store every five minutes, until ctx ends.
+// It returns the cause. What waits then is lost; those who asked ask again.
 func (k *Keys) Run(ctx context.Context) error {
 	tick := time.NewTicker(5 * time.Minute)
 	defer tick.Stop()

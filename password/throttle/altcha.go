@@ -28,23 +28,23 @@ type WorkConfig struct {
 	Keys *skans.Keyring
 	// Store remembers which solutions were used; nil means a memory store of its own, which is right for one process.
 	Store Store
-	// MaxNumber is how many hashes a solution takes at most, and twice what it takes on average; 0 means 50,000, a second or two in a
-	// browser. At most 10,000,000.
+	// MaxNumber is how many hashes a solution takes at most, and twice what it takes on average; 0 means 50,000, a
+	// second or two in a browser. At most 10,000,000.
 	MaxNumber int
 	// TTL is how long a challenge is good; 0 means 20 minutes.
 	TTL time.Duration
 	// Timeout bounds a store call; 0 means two seconds.
 	Timeout time.Duration
-	// ScriptPath is where [Work.Script] is served from. Empty means that the page carries the script itself, under the nonce that Challenge
-	// gets.
+	// ScriptPath is where [Work.Script] is served from. Empty means that the page carries the script itself, under
+	// the nonce that Challenge gets.
 	ScriptPath string
 	// Working, Done and NoScript are what the page says; empty means English.
 	Working, Done, NoScript string
 }
 
-// Work is a [Captcha] by proof of work, in the format of ALTCHA (https://altcha.org/docs/), without a third
-// party, cookies or riddles. It makes a guess cost a second of a browser's time; a program of its own solves it perhaps
-// a hundred times faster, so it slows down floods and is no proof of a human being. It is safe for concurrent use.
+// Work is a [Captcha] by proof of work, in the format of ALTCHA (https://altcha.org/docs/), without a third party,
+// cookies or riddles. It makes a guess cost a second of a browser's time; a program of its own solves it perhaps a
+// hundred times faster, so it slows down floods and is no proof of a human being. It is safe for concurrent use.
 type Work struct{ cfg WorkConfig }
 
 // NewWork returns a Work, or an error that says what to change in the config.

@@ -50,7 +50,8 @@ func challenge(t testing.TB, w *throttle.Work) map[string]any {
 	return c
 }
 
-// solve works as ALTCHA's documentation says: the number whose SHA-256 behind the salt is the challenge, sent as base64 of JSON.
+// solve works as ALTCHA's documentation says: the number whose SHA-256 behind the salt is the challenge, sent as
+// base64 of JSON.
 func solve(t testing.TB, c map[string]any) map[string]any {
 	t.Helper()
 	require.Equal(t, "SHA-256", c["algorithm"])

@@ -17,7 +17,8 @@ import (
 var (
 	// ErrQuota is the cause of a [Refusal] with status 429.
 	ErrQuota = errors.New("throttle: quota used up")
-	// ErrStore is in the error of every call that failed because of the store; the cause of a [Refusal] with status 503.
+	// ErrStore is in the error of every call that failed because of the store; the cause of a [Refusal] with status
+	// 503.
 	ErrStore = errors.New("throttle: store failed")
 )
 
@@ -67,8 +68,8 @@ func RetryAfter(wait time.Duration) string {
 	return strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10)
 }
 
-// ByAddr is a key for [Limiter.Handler]: the client's IPv4 address or IPv6 /64. X-Forwarded-For counts when it comes from one of
-// the proxies.
+// ByAddr is a key for [Limiter.Handler]: the client's IPv4 address or IPv6 /64. X-Forwarded-For counts when it comes
+// from one of the proxies.
 func ByAddr(proxies ...netip.Prefix) func(*http.Request) string {
 	return func(r *http.Request) string {
 		addr := clientaddr.From(r, proxies)

@@ -94,8 +94,8 @@ func (l *Limiter) nameKey(canonical string) Key {
 	return Key(l.cfg.Keys.MAC("throttle.name", canonical))
 }
 
-// addrKeys returns the keys of an address: for IPv6 that of its /64, which is one customer's, and of its /48, which one
-// customer can have too.
+// addrKeys returns the keys of an address: for IPv6 that of its /64, which is one customer's, and of its /48, which
+// one customer can have too.
 func (l *Limiter) addrKeys(addr netip.Addr) (one, network Key) {
 	addr = addr.Unmap()
 	if !addr.Is6() {

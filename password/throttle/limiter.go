@@ -22,7 +22,8 @@ type Config struct {
 	// Timeout bounds a store call; 0 means two seconds. A store that takes longer denies the attempt.
 	Timeout time.Duration
 
-	// Pair counts failures of one address at one name. Default: 5 free, then 2 s doubling to 15 min, forgotten after a day.
+	// Pair counts failures of one address at one name. Default: 5 free, then 2 s doubling to 15 min, forgotten after
+	// a day.
 	Pair Limit
 	// Name counts failures at one name from everywhere but known devices. Default: 20 free, then 1 s doubling to 15
 	// min, shut at 100 (NIST SP 800-63B-4, 3.2.2), forgotten a day after the last.
@@ -34,8 +35,8 @@ type Config struct {
 	// Device counts failures of a known device at its name. Default: as Pair, shut at 100.
 	Device Limit
 
-	// CaptchaAfter is how many consecutive failures an address, or a known device, has without a CAPTCHA; 0 means 3, -1 never
-	// asks for one.
+	// CaptchaAfter is how many consecutive failures an address, or a known device, has without a CAPTCHA; 0 means 3,
+	// -1 never asks for one.
 	CaptchaAfter int
 	// DeviceTTL is how long a device cookie is good; 0 means 180 days.
 	DeviceTTL time.Duration
@@ -183,8 +184,8 @@ func (l *Limiter) Check(ctx context.Context, a Attempt) (Decision, error) {
 }
 
 // Succeeded takes back what Reserve counted for the same attempt, and what the same address failed at the same name
-// before. It ends the address's streak of failures. It takes back nothing of other names and other addresses: an attacker's
-// own account buys no guesses at others.
+// before. It ends the address's streak of failures. It takes back nothing of other names and other addresses: an
+// attacker's own account buys no guesses at others.
 func (l *Limiter) Succeeded(ctx context.Context, a Attempt) error {
 	p := l.path(a)
 	defer p.free()
@@ -220,7 +221,8 @@ func (l *Limiter) Forgive(ctx context.Context, name string) error {
 	return nil
 }
 
-// Sweep drops what has expired from the store and returns how many counts that were. Call it every few minutes, or use [Limiter.Run].
+// Sweep drops what has expired from the store and returns how many counts that were. Call it every few minutes, or
+// use [Limiter.Run].
 func (l *Limiter) Sweep(ctx context.Context) (int, error) {
 	return l.store.Sweep(ctx, time.Now().UnixNano())
 }

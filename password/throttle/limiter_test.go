@@ -90,8 +90,8 @@ func TestSuccessForgetsTheOwnersFailures(t *testing.T) {
 	}
 }
 
-// An attacker signs in to an account of their own between guesses at another's. That ends the streak of the address, and buys nothing
-// else.
+// An attacker signs in to an account of their own between guesses at another's. That ends the streak of the address,
+// and buys nothing else.
 func TestOwnSuccessesBuyNoGuessesAtOthers(t *testing.T) {
 	l := newLimiter(t, nil)
 	victim, own := throttle.Attempt{Name: "victim", Addr: home}, throttle.Attempt{Name: "attacker", Addr: home, Captcha: true}
@@ -109,7 +109,8 @@ func TestOwnSuccessesBuyNoGuessesAtOthers(t *testing.T) {
 	require.Equal(t, 5, guesses, "the free ones of a pair")
 }
 
-// 10,000 failures from everywhere: the name is shut for strangers, and its owner comes in from the device that they used before.
+// 10,000 failures from everywhere: the name is shut for strangers, and its owner comes in from the device that they
+// used before.
 func TestFailuresOfOthersDoNotLockTheOwnerOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLimiter(t, nil)

@@ -11,8 +11,8 @@ import (
 	"github.com/skans-go/skans/password/throttle"
 )
 
-// Strangers can fill the store with names and addresses. It stays within its size, and the counts that keep an attacker
-// out are the last to go.
+// Strangers can fill the store with names and addresses. It stays within its size, and the counts that keep an
+// attacker out are the last to go.
 func TestFullStoreKeepsTheLargestCounts(t *testing.T) {
 	const size = 1000
 	store := throttle.NewSmallStore(size)

@@ -23,9 +23,9 @@ func (l *Limiter) Stamp(purpose string) string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// Pace returns nil when the form of the stamp was made at least that long ago: people need seconds, programs do not (ASVS 5.0,
-// 2.4.2). It returns [ErrTooFast] or [ErrStamp]. A stamp says nothing about who got it and may be used again; CSRF tokens are for
-// that.
+// Pace returns nil when the form of the stamp was made at least that long ago: people need seconds, programs do not
+// (ASVS 5.0, 2.4.2). It returns [ErrTooFast] or [ErrStamp]. A stamp says nothing about who got it and may be used
+// again; CSRF tokens are for that.
 func (l *Limiter) Pace(purpose, stamp string, atLeast time.Duration) error {
 	const bytes = 8 + 32
 	if base64.RawURLEncoding.DecodedLen(len(stamp)) != bytes {

@@ -13,8 +13,8 @@ type Quota struct {
 }
 
 // Take counts one unit for the key under the purpose, if its quota has one left, and otherwise says when it will. The
-// key is whatever is to be limited: a user, an address, a tenant, "" for everybody together. Purposes are constants such as
-// "totp" or "mail.send"; see Config.Quotas.
+// key is whatever is to be limited: a user, an address, a tenant, "" for everybody together. Purposes are constants
+// such as "totp" or "mail.send"; see Config.Quotas.
 func (l *Limiter) Take(ctx context.Context, purpose, key string) (ok bool, retryAfter time.Duration, err error) {
 	return l.take(ctx, purpose, key, "")
 }

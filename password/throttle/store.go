@@ -12,7 +12,8 @@ type Key [24]byte
 type Limit struct {
 	// Free is how many units pass without delay.
 	Free int
-	// Delay is how long the bucket stays shut after unit number Free; it doubles with each further unit up to MaxDelay.
+	// Delay is how long the bucket stays shut after unit number Free; it doubles with each further unit up to
+	// MaxDelay.
 	Delay, MaxDelay time.Duration
 	// Stop is the count at which the bucket shuts until it is forgotten; 0 means never.
 	Stop int
@@ -89,10 +90,10 @@ type Refund struct {
 // two calls see each other's half. A method must return soon after ctx ends. An error means that nothing was counted,
 // and the attempt is denied.
 type Store interface {
-	// Take, at now in nanoseconds of Unix time, fills in the State of each bucket, and counts one unit in every one ([Limit.Count]) if all of them are open
-	// ([Limit.Wait] is 0), and otherwise in none. An expired state may be filled in as it is or as zero.
-	// buckets has 1 to 8 different keys and belongs to the caller after the call. A state may be dropped when
-	// its limit's [Limit.Expires] has passed, not before.
+	// Take, at now in nanoseconds of Unix time, fills in the State of each bucket, and counts one unit in every one
+	// ([Limit.Count]) if all of them are open ([Limit.Wait] is 0), and otherwise in none. An expired state may be
+	// filled in as it is or as zero. buckets has 1 to 8 different keys and belongs to the caller after the call. A
+	// state may be dropped when its limit's [Limit.Expires] has passed, not before.
 	Take(ctx context.Context, now int64, buckets []Bucket) (taken bool, err error)
 	// Look fills in the State of each bucket and changes nothing.
 	Look(ctx context.Context, buckets []Bucket) error

@@ -1,6 +1,6 @@
-// Package guess tells which passwords are guessed first: those of the lists that went around, and what
-// people make of them to satisfy a rule. An attacker's tools undo capitals, accents, leet spelling, digits and symbols put before and behind,
-// separators, repetition and reversal; so does this package, and then it looks the rest up in a filter.
+// Package guess tells which passwords are guessed first: those of the lists that went around, and what people make of
+// them to satisfy a rule. An attacker's tools undo capitals, accents, leet spelling, digits and symbols put before
+// and behind, separators, repetition and reversal; so does this package, and then it looks the rest up in a filter.
 package guess
 
 import (
@@ -63,8 +63,8 @@ func undecorated(b []byte, whole bool) bool {
 	return false
 }
 
-// variants looks up a word as it is, without leet spelling, reversed, and, if it is cut from the whole, its repeated part.
-// A part is not taken apart again, or passwords could be built that take long.
+// variants looks up a word as it is, without leet spelling, reversed, and, if it is cut from the whole, its repeated
+// part. A part is not taken apart again, or passwords could be built that take long.
 func variants(word []byte, whole bool) bool {
 	if whole {
 		if part := period(word); len(part) < len(word) && len(part) >= ShortestForm && undecorated(part, false) {
@@ -95,15 +95,17 @@ func known(form []byte) bool {
 	return len(form) >= ShortestForm && len(form) <= LongestForm && filter.has(form)
 }
 
-// Digits reports whether the password holds nothing but fewer than 20 digits, and separators: a date, a telephone number.
+// Digits reports whether the password holds nothing but fewer than 20 digits, and separators: a date, a telephone
+// number.
 func Digits(password string) bool {
 	var space, room [longest]byte
 	b := squeeze(room[:0], fold(space[:0], password))
 	return len(b) < 20 && !slices.ContainsFunc(b, func(c byte) bool { return !digit(c) })
 }
 
-// Similar reports whether fewer than eight independent choices are left of the password when the words, split where they are not
-// letters or digits, are taken out of it, forwards or backwards, in leet spelling or not. Parts under three letters do not count.
+// Similar reports whether fewer than eight independent choices are left of the password when the words, split where
+// they are not letters or digits, are taken out of it, forwards or backwards, in leet spelling or not. Parts under
+// three letters do not count.
 func Similar(password string, words []string) bool {
 	folded := []byte(Fold(password))
 	if len(folded) > longest {

@@ -19,8 +19,8 @@ var beside = func() (next [128][128]bool) {
 	return next
 }()
 
-// step reports whether b follows from a without a thought: the same key, the next letter or digit either way, or a key beside
-// it.
+// step reports whether b follows from a without a thought: the same key, the next letter or digit either way, or a
+// key beside it.
 func step(a, b byte) bool {
 	if a >= 128 || b >= 128 {
 		return a == b

@@ -1,5 +1,5 @@
-// Command gen builds the filter of common passwords from two published packages and a list of Nordic and French words. It needs npm, and
-// writes the same bytes each time.
+// Command gen builds the filter of common passwords from two published packages and a list of Nordic and French
+// words. It needs npm, and writes the same bytes each time.
 package main
 
 import (
