@@ -33,6 +33,7 @@ type app struct {
 	sec     *security
 	history history
 	outbox  *outbox
+	live    *live
 	server  *http.Server
 	mail    *smtpin.Server
 	errors  *log.Logger
@@ -54,7 +55,7 @@ var (
 
 // open makes or opens everything in the data folder and listens, but serves nothing yet. On an error nothing stays open.
 func open(ctx context.Context, o options) (a *app, err error) {
-	a = &app{errors: log.New(os.Stderr, "mail: ", log.LstdFlags)}
+	a = &app{live: newLive(), errors: log.New(os.Stderr, "mail: ", log.LstdFlags)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.close())
@@ -162,6 +163,7 @@ func (a *app) serve(ctx context.Context) error {
 		return nil
 	})
 	<-ctx.Done()
+	close(a.live.over)
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 	defer cancel()
 	err := errors.Join(a.server.Shutdown(grace), a.mail.Shutdown(grace))
@@ -234,6 +236,7 @@ func (a *app) deliver(ctx context.Context, mailbox string, trace, raw []byte, m 
 	if err != nil {
 		return err
 	}
+	a.live.tell(mailbox)
 	return a.log.Record(audit.WithActor(ctx, audit.Job("smtp")), eventDelivered,
 		slog.String("mailbox", mailbox), slog.String("message", id), slog.Int64("bytes", int64(len(raw))))
 }

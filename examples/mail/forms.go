@@ -78,5 +78,5 @@ type attachmentForm struct {
 }
 
 type assetForm struct {
-	File string `in:"path file" rule:"oneof=pico.css|app.css"`
+	File string `in:"path file" rule:"oneof=pico.css|app.css|live.js"`
 }

@@ -275,7 +275,7 @@ func (a *app) back(w http.ResponseWriter, r *http.Request, box, id string) {
 	http.Redirect(w, r, "/m/"+box+"/c/"+id, http.StatusSeeOther)
 }
 
-// asset serves the style sheets.
+// asset serves the style sheets and the one script.
 func (a *app) asset(w http.ResponseWriter, r *http.Request, in assetForm) {
 	file, err := webFiles.Open("web/static/" + in.File)
 	if err != nil {
@@ -283,7 +283,11 @@ func (a *app) asset(w http.ResponseWriter, r *http.Request, in assetForm) {
 		return
 	}
 	defer file.Close()
-	w.Header().Set("Content-Type", "text/css; charset=utf-8")
+	kind := "text/css; charset=utf-8"
+	if strings.HasSuffix(in.File, ".js") {
+		kind = "text/javascript; charset=utf-8"
+	}
+	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Cache-Control", "public, max-age=3600")
 	_, _ = io.Copy(w, file)
 }
