@@ -323,6 +323,7 @@ func TestSubjectBreaks(t *testing.T) {
 			require.NotEmpty(t, w.Header().Get("Retry-After"))
 			require.Empty(t, h.ran)
 			require.Len(t, h.all(), 1)
+			require.NotContains(t, w.Body.String()+h.all()[0], "bug", "what a panic says is for Refusal.Cause only")
 		})
 	}
 }
