@@ -19,6 +19,7 @@ const (
 	Alert
 )
 
+// String is "reject" or "alert".
 func (f Failure) String() string {
 	if f == Alert {
 		return "alert"

@@ -134,3 +134,22 @@ func TestPersonalEventsAreErased(t *testing.T) {
 	require.NoError(t, log.Close())
 	require.True(t, verify(t, dir, audit.Trust{Keys: log.PublicKeys(), AtLeast: log.Witness()}).OK())
 }
+
+func TestAlertGoesOnWithoutTheVault(t *testing.T) {
+	keys := newKeys(t)
+	vault, err := skans.NewVault(skans.VaultConfig{Keys: keys})
+	require.NoError(t, err)
+	_, err = vault.Erase(t.Context(), "anna") // nothing can be sealed for her any more
+	require.NoError(t, err)
+	var a alarm
+	log := openLog(t, audit.Config{Dir: t.TempDir(), Keys: keys, Vault: vault, Alert: a.alert, Classes: []audit.Class{
+		{Name: "visits", Personal: true, OnFailure: audit.Alert}, {Name: "mail", Personal: true},
+	}})
+	require.NoError(t, log.Record(t.Context(), "visits.page", slog.String("user", "anna")))
+	require.ErrorIs(t, log.Record(t.Context(), "mail.sent", slog.String("user", "anna")), skans.ErrErased)
+	require.True(t, a.has("dropped"))
+	require.NoError(t, log.Seal())
+	summary := events(t, log, audit.Filter{Event: audit.EventSuppressed})
+	require.Len(t, summary, 1)
+	require.Equal(t, "visits", summary[0].Class)
+}
