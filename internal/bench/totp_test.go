@@ -57,8 +57,11 @@ func TestTOTPDoesTheSame(t *testing.T) {
 			off  time.Duration
 			want bool
 		}{
-			{"this step", 0, true}, {"the step before", -30 * time.Second, true}, {"too old", -90 * time.Second, false},
-			{"the next", 30 * time.Second, false}, {"of another hour", time.Hour, false},
+			{"this step", 0, true},
+			{"the step before", -30 * time.Second, true},
+			{"too old", -90 * time.Second, false},
+			{"the next", 30 * time.Second, false},
+			{"of another hour", time.Hour, false},
 		} {
 			time.Sleep(5 * time.Minute)
 			code, err := pquerna.GenerateCode(secret, time.Now().Add(tt.off))

@@ -158,3 +158,28 @@ func BenchmarkForm(b *testing.B) {
 	}
 	beside(b, do("skans"), do("form-validator"), do("schema-validate"), do("parseform"))
 }
+
+// BenchmarkFormHostile takes in a megabyte that costs as much as can be: every byte escaped, combining marks to put in
+// order, a name or a value without end.
+func BenchmarkFormHostile(b *testing.B) {
+	type note struct {
+		Text string `in:"form text" rule:"text,max=1000000"`
+	}
+	form, err := validate.Compile[note](validate.Options{Methods: []string{"POST"}, MaxBody: 2 << 20})
+	require.NoError(b, err)
+	for name, body := range map[string]string{
+		"escapes":    "text=" + strings.Repeat("%C3%A5", 1<<20/6),
+		"marks":      "text=" + url.QueryEscape(strings.Repeat("a\u0316\u0301", 1<<20/15)),
+		"name":       strings.Repeat("x", 1<<20) + "=1",
+		"value":      "text=" + strings.Repeat("x", 1<<20),
+		"parameters": strings.Repeat("a=%41&", 1<<20/6),
+	} {
+		b.Run(name, func(b *testing.B) {
+			p, w := newReplay(body), &sink{header: http.Header{}}
+			b.ReportAllocs()
+			for b.Loop() {
+				_, _ = form.Parse(w, p.request())
+			}
+		})
+	}
+}

@@ -60,8 +60,12 @@ func TestVerdict(t *testing.T) {
 		value float64
 		want  string
 	}{
-		{"at the most", promise{most: 2}, 2, "met"}, {"above the most", promise{most: 2}, 2.01, "**missed**"},
-		{"at the least", promise{least: 2}, 2, "met"}, {"below the least", promise{least: 2}, 1.99, "**missed**"},
+		{"at the most", promise{most: 2}, 2, "met"},
+		{"above the most", promise{most: 2}, 2.01, "**missed**"},
+		{"at the least", promise{least: 2}, 2, "met"},
+		{"below the least", promise{least: 2}, 1.99, "**missed**"},
+		{"none", promise{zero: true}, 0, "met"},
+		{"some", promise{zero: true}, 1, "**missed**"},
 		{"no aim", promise{}, 5, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) { require.Equal(t, tt.want, tt.p.verdict(tt.value)) })
