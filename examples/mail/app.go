@@ -157,6 +157,7 @@ func (a *app) serve(ctx context.Context) error {
 	start("smtp", func() error { return a.mail.Serve(a.smtp) })
 	start("sessions", func() error { return a.sec.sessions.Run(ctx) })
 	start("audit", func() error { return a.log.Run(ctx) })
+	start("history", func() error { return a.log.RunHistory(ctx, a.store.DB(), audit.SQLite) })
 	start("upkeep", func() error { a.upkeep(ctx); return nil })
 	start("outbox", func() error {
 		a.outbox.run(ctx, a.store.Unsent, func(err error) { a.errors.Print(err) })
@@ -175,18 +176,14 @@ func (a *app) serve(ctx context.Context) error {
 	return err
 }
 
-// upkeep brings committed field history under the log's signature every second, and forgets what has run out every minute.
+// upkeep forgets every minute what has run out.
 func (a *app) upkeep(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
-	for n := 0; ; n++ {
-		_, err := a.log.SealHistory(ctx, a.store.DB(), audit.SQLite)
-		if n%60 == 0 {
-			_, errKeys := a.sec.activation.Sweep(ctx)
-			_, errPending := a.sec.flow.Sweep(ctx)
-			err = errors.Join(err, errKeys, errPending)
-		}
-		if err != nil && ctx.Err() == nil {
+	for {
+		_, errKeys := a.sec.activation.Sweep(ctx)
+		_, errPending := a.sec.flow.Sweep(ctx)
+		if err := errors.Join(errKeys, errPending); err != nil && ctx.Err() == nil {
 			a.errors.Print(err)
 		}
 		select {
