@@ -211,6 +211,7 @@ func TestNothingGetsOutInABrowser(t *testing.T) {
 	all := washers()
 	delete(all, "allow") // loads pictures by intent
 	sources := 0
+	p.mu.Lock()
 	for _, w := range all {
 		sources += each(t, func(source string) {
 			out := wash(t, w, strings.ReplaceAll(source, "load.example", address))
@@ -221,6 +222,7 @@ func TestNothingGetsOutInABrowser(t *testing.T) {
 		})
 	}
 	slices.Sort(p.outcomes) // the same batches in every run
+	p.mu.Unlock()
 	run(t.Context(), t, p.done, server.URL+"/proof")
 
 	p.mu.Lock()
