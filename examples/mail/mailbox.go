@@ -83,7 +83,7 @@ func (a *app) inbox(w http.ResponseWriter, r *http.Request, in inboxForm) {
 type letter struct {
 	ID, From, To, Sent, Problem, Text string
 	Outgoing, HTML                    bool
-	Blocked                           int
+	Blocked, Pictures                 int
 	Deceptive                         []string
 	Attachments                       []store.Attachment
 }
@@ -120,7 +120,7 @@ func show(m store.Message, remote bool) letter {
 	}
 	if l.HTML {
 		_, report, _ := washer(m, remote, nil).Wash(m.HTML)
-		l.Blocked, l.Deceptive = report.Blocked, report.Deceptive
+		l.Blocked, l.Pictures, l.Deceptive = report.Blocked, report.Pictures, report.Deceptive
 	}
 	for _, attached := range m.Attachments {
 		attached.Name = sanitize.Filename(attached.Name)
