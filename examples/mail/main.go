@@ -4,7 +4,7 @@
 //
 //	go run ./examples/mail -demo
 //
-// keeps everything in ./maildata and prints where to go. "mail audit verify" proves the log of a data folder, and "mail audit
+// keeps everything in ./maildata and prints where to go. Outgoing mail becomes files there, until -relay names a mail server. "mail audit verify" proves the log of a data folder, and "mail audit
 // export" writes it out.
 package main
 

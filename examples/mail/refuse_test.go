@@ -173,6 +173,11 @@ func TestStartRefusals(t *testing.T) {
 	t.Run("unknown flag", func(t *testing.T) {
 		require.Error(t, startWith("-nosuch"))
 	})
+	t.Run("relay and sender", func(t *testing.T) {
+		oneLine(t, startWith("-data", t.TempDir(), "-relay", "mail.example"), "-relay", "host:port")
+		oneLine(t, startWith("-data", t.TempDir(), "-from", "Mailbox <a@example.org>"), "-from")
+		oneLine(t, startWith("-data", t.TempDir(), "-from", "a@example.org\r\nBcc: b@example.org"), "-from")
+	})
 	t.Run("two at once", func(t *testing.T) {
 		dir := t.TempDir()
 		start(t, dir, false)

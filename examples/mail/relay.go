@@ -51,20 +51,30 @@ func (r *relay) send(ctx context.Context, _ string, raw []byte) error {
 	return err
 }
 
-func (r *relay) deliver(ctx context.Context, from, to string, raw []byte) (err error) {
-	options := []gomail.Option{gomail.WithPort(r.port), gomail.WithTLSPolicy(gomail.TLSMandatory), gomail.WithTimeout(relayTime)}
+func (r *relay) deliver(ctx context.Context, from, to string, raw []byte) error {
+	var wire net.Conn // closed here in any case: the library keeps one open over which TLS cannot be had
+	dial := func(ctx context.Context, network, address string) (_ net.Conn, err error) {
+		wire, err = (&net.Dialer{}).DialContext(ctx, network, address)
+		return wire, err
+	}
+	options := []gomail.Option{
+		gomail.WithPort(r.port), gomail.WithTLSPolicy(gomail.TLSMandatory), gomail.WithTimeout(relayTime), gomail.WithDialContextFunc(dial),
+	}
 	if r.tls != nil {
 		options = append(options, gomail.WithTLSConfig(r.tls))
 	}
 	client, err := gomail.NewClient(r.host, options...)
 	if err != nil {
-		return err
+		return transient(err)
 	}
 	conn, err := client.DialToSMTPClientWithContext(ctx)
+	if wire != nil {
+		defer func() { _ = wire.Close() }()
+		defer context.AfterFunc(ctx, func() { _ = wire.Close() })() // a relay that hangs does not hold up the end of the program
+	}
 	if err != nil {
 		return transient(err)
 	}
-	defer func() { _ = conn.Close() }() // after Quit it does nothing
 	if err := conn.Mail("<" + from + ">"); err != nil {
 		return err
 	}
