@@ -36,6 +36,7 @@ type app struct {
 	sec     *security
 	history history
 	outbox  *outbox
+	live    *live
 	server  *http.Server
 	mail    *smtpin.Server
 	errors  *log.Logger
@@ -57,7 +58,7 @@ var (
 
 // open makes or opens everything in the data folder and listens, but serves nothing yet. On an error nothing stays open.
 func open(ctx context.Context, o options) (a *app, err error) {
-	a = &app{sender: cmp.Or(o.from, defaultFrom), errors: log.New(os.Stderr, "mail: ", log.LstdFlags)}
+	a = &app{sender: cmp.Or(o.from, defaultFrom), live: newLive(), errors: log.New(os.Stderr, "mail: ", log.LstdFlags)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.close())
@@ -166,6 +167,7 @@ func (a *app) serve(ctx context.Context) error {
 	start("smtp", func() error { return a.mail.Serve(a.smtp) })
 	start("sessions", func() error { return a.sec.sessions.Run(ctx) })
 	start("audit", func() error { return a.log.Run(ctx) })
+	start("history", func() error { return a.log.RunHistory(ctx, a.store.DB(), audit.SQLite) })
 	start("throttle", func() error { return a.sec.limiter.Run(ctx) })
 	start("letters", func() error { return a.sec.activation.Run(audit.WithActor(ctx, audit.Job("letters"))) })
 	start("upkeep", func() error { a.upkeep(ctx); return nil })
@@ -174,6 +176,7 @@ func (a *app) serve(ctx context.Context) error {
 		return nil
 	})
 	<-ctx.Done()
+	close(a.live.over)
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 	defer cancel()
 	err := errors.Join(a.server.Shutdown(grace), a.mail.Shutdown(grace))
@@ -185,17 +188,12 @@ func (a *app) serve(ctx context.Context) error {
 	return err
 }
 
-// upkeep brings committed field history under the log's signature every second, and forgets what has run out every minute.
+// upkeep forgets every minute what has run out.
 func (a *app) upkeep(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
-	for n := 0; ; n++ {
-		_, err := a.log.SealHistory(ctx, a.store.DB(), audit.SQLite)
-		if n%60 == 0 {
-			_, errPending := a.sec.flow.Sweep(ctx)
-			err = errors.Join(err, errPending)
-		}
-		if err != nil && ctx.Err() == nil {
+	for {
+		if _, err := a.sec.flow.Sweep(ctx); err != nil && ctx.Err() == nil {
 			a.errors.Print(err)
 		}
 		select {
@@ -245,6 +243,7 @@ func (a *app) deliver(ctx context.Context, mailbox string, trace, raw []byte, m 
 	if err != nil {
 		return err
 	}
+	a.live.tell(mailbox)
 	return a.log.Record(audit.WithActor(ctx, audit.Job("smtp")), eventDelivered,
 		slog.String("mailbox", mailbox), slog.String("message", id), slog.Int64("bytes", int64(len(raw))))
 }

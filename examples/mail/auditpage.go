@@ -66,7 +66,7 @@ func (a *app) fillAudit(r *http.Request, view *auditView, of func(audit.Event) b
 	}
 	view.Verified = verdictOf(report)
 	if view.Verified.OK {
-		history, err := audit.VerifyHistory(r.Context(), a.store.DB(), audit.SQLite, a.log.Query(r.Context(), audit.Filter{Event: audit.EventHistorySealed}))
+		history, err := audit.VerifyHistory(r.Context(), a.store.DB(), audit.SQLite, a.log.Query(r.Context(), audit.Filter{Event: "history"}))
 		if err != nil {
 			return err
 		}

@@ -107,5 +107,5 @@ type attachmentForm struct {
 }
 
 type assetForm struct {
-	File string `in:"path file" rule:"oneof=pico.css|app.css|altcha.js"`
+	File string `in:"path file" rule:"oneof=pico.css|app.css|live.js|altcha.js"`
 }

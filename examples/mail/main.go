@@ -4,8 +4,8 @@
 //
 //	go run ./examples/mail -demo
 //
-// keeps everything in ./maildata and prints where to go. Outgoing mail becomes files there, until -relay names a mail server. "mail audit verify" proves the log of a data folder, and "mail audit
-// export" writes it out.
+// keeps everything in ./maildata and prints where to go. Outgoing mail becomes files there, until -relay names a
+// mail server. "mail audit verify" proves the log of a data folder, and "mail audit export" writes it out.
 package main
 
 import (

@@ -36,6 +36,7 @@ const (
 	pageHome         = authz.Page("home")
 	pageAccount      = authz.Page("account")
 	pageInbox        = authz.Page("mail/inbox")
+	pageEvents       = authz.Page("mail/events")
 	pageConversation = authz.Page("mail/conversation")
 	pageFrame        = authz.Page("mail/frame")
 	pageRaw          = authz.Page("mail/raw")
@@ -105,6 +106,7 @@ var policy = authz.Policy{
 		pageNewFactor: authz.Allow(staff).Unrouted(),
 
 		pageInbox:        authz.Allow(visitor).In("box"),
+		pageEvents:       authz.Allow(visitor).In("box"),
 		pageConversation: authz.Allow(visitor).In("box").Of("id"),
 		pageFrame:        authz.Allow(visitor).In("box").Of("id"),
 		pageRaw:          authz.Allow(visitor).In("box").Of("id"),

@@ -70,6 +70,7 @@ func auditConfig(dir string, keys *skans.Keyring) audit.Config {
 			{Name: "signin", Events: []string{"password", "throttle", "activation", "totp", "onetime"}, Keep: audit.Months(3), OnFailure: audit.Reject},
 			{Name: "authz", Keep: audit.Months(3), OnFailure: audit.Reject},
 			{Name: "mail", Keep: audit.Months(3), OnFailure: audit.Reject},
+			{Name: "mail.refused", Keep: audit.Months(1), OnFailure: audit.Alert, PerSecond: 20}, // whoever can reach the port can cause it
 			{Name: "history", Keep: audit.Months(4), OnFailure: audit.Reject},
 		},
 	}

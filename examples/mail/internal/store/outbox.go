@@ -40,11 +40,15 @@ func (s *Store) Unsent(ctx context.Context, now time.Time, sent func(id string, 
 	}
 	var errs []error
 	for _, w := range due {
+		if ctx.Err() != nil {
+			break
+		}
 		err := s.try(w, sent)
 		if ctx.Err() != nil && err != nil {
-			return errors.Join(append(errs, ctx.Err())...) // broken off, which is no failure of the letter
+			break // broken off, which is no failure of the letter
 		}
-		errs = append(errs, s.settle(ctx, now, w, err))
+		// Written down even if ctx ended while it was sent, or it would be sent again.
+		errs = append(errs, s.settle(context.WithoutCancel(ctx), now, w, err))
 	}
 	return errors.Join(errs...)
 }

@@ -219,6 +219,30 @@ func TestOneLetterDoesNotHoldUpTheOthers(t *testing.T) {
 	require.Greater(t, tries, 10)
 }
 
+func TestALetterThatIsSentWhileTheProgramEndsIsNotSentAgain(t *testing.T) {
+	s, _ := open(t)
+	require.NoError(t, s.Post(t.Context(), []byte("first")))
+	require.NoError(t, s.Post(t.Context(), []byte("second")))
+	var sent []string
+	ctx, end := context.WithCancel(t.Context())
+	require.NoError(t, s.Unsent(ctx, time.Now(), func(_ string, raw []byte) error {
+		sent = append(sent, string(raw))
+		end()
+		return nil
+	}))
+	broken := errors.New("broken off")
+	ctx, end = context.WithCancel(t.Context())
+	require.NoError(t, s.Unsent(ctx, time.Now(), func(string, []byte) error {
+		end()
+		return broken
+	}), "no failure of the letter")
+	require.NoError(t, s.Unsent(t.Context(), time.Now(), func(_ string, raw []byte) error {
+		sent = append(sent, string(raw))
+		return nil
+	}))
+	require.Equal(t, []string{"first", "second"}, sent)
+}
+
 // ignore passes over what a letter's failure reports.
 func ignore(err error) error {
 	if err != nil && strings.Contains(err.Error(), "try later") {
