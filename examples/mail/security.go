@@ -43,7 +43,8 @@ type security struct {
 }
 
 // The mailbox's own events. mail.delivered: mailbox, message, bytes. mail.refused: code, reason. mail.replied: mailbox,
-// conversation, message. mail.given_up: reason. mail.reset_issued and mail.not_me: user (whose account it is about).
+// conversation, message. mail.given_up: reason. mail.reset_issued, mail.disabled, mail.enabled and
+// mail.not_me: user (whose account it is about).
 const (
 	eventDelivered = "mail.delivered"
 	eventRefused   = "mail.refused"
@@ -51,6 +52,8 @@ const (
 	eventGivenUp   = "mail.given_up"
 
 	eventResetIssued = "mail.reset_issued"
+	eventDisabled    = "mail.disabled"
+	eventEnabled     = "mail.enabled"
 	eventNotMe       = "mail.not_me"
 )
 

@@ -243,6 +243,19 @@ func TestALetterThatIsSentWhileTheProgramEndsIsNotSentAgain(t *testing.T) {
 	require.Equal(t, []string{"first", "second"}, sent)
 }
 
+func TestAnUnreachableRelayIsAskedOnce(t *testing.T) {
+	s, _ := open(t)
+	for range 5 {
+		require.NoError(t, s.Post(t.Context(), []byte("letter")))
+	}
+	asked := 0
+	require.ErrorIs(t, s.Unsent(t.Context(), time.Now(), func(string, []byte) error {
+		asked++
+		return store.ErrUnreachable
+	}), store.ErrUnreachable)
+	require.Equal(t, 1, asked, "five letters must not wait five times as long")
+}
+
 // ignore passes over what a letter's failure reports.
 func ignore(err error) error {
 	if err != nil && strings.Contains(err.Error(), "try later") {
