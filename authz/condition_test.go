@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"net/http"
 	"net/netip"
 	"runtime"
 	"strings"
@@ -190,6 +191,31 @@ func TestAHangingConditionHoldsNothing(t *testing.T) {
 		synctest.Wait()
 		require.True(t, g.Decide(context.Background(), person("a", "", reader), act, authz.Object{}).Allowed, "it recovers by itself")
 	})
+}
+
+// TestAddressesAreFilledInAndPlain: what the host left out is the client's address, and a geo database is asked about
+// IPv4 as IPv4.
+func TestAddressesAreFilledInAndPlain(t *testing.T) {
+	var asked []netip.Addr
+	h := newHost(t, authz.Policy{
+		Roles: plainRoles(),
+		Pages: map[authz.Page]authz.Rule{"in": authz.Allow(reader).Require(authz.Network("10.0.0.0/8")), "land": authz.Allow(reader).Require(authz.Country("SE"))},
+	}, func(c *authz.Config) {
+		c.Templates = nil
+		c.ClientAddr = func(*http.Request) netip.Addr { return netip.MustParseAddr("::ffff:10.0.0.1") }
+		c.Country = func(_ context.Context, a netip.Addr) (string, error) { asked = append(asked, a); return "SE", nil }
+	})
+	h.Handle("GET /in", authz.Page("in"), h.done("in"))
+	h.Handle("GET /land", authz.Page("land"), h.done("land"))
+	var err error
+	h.handler, err = h.Handler()
+	require.NoError(t, err)
+	h.subject = person("a", "", reader)
+	require.Equal(t, 200, h.do("GET", "/in").Code)
+	require.Equal(t, 200, h.do("GET", "/land").Code)
+	require.Equal(t, []netip.Addr{netip.MustParseAddr("10.0.0.1")}, asked)
+	h.subject.Addr = netip.MustParseAddr("192.0.2.1")
+	require.Equal(t, 403, h.do("GET", "/in").Code, "what the host says goes before")
 }
 
 func TestConditionTextIsCanonical(t *testing.T) {

@@ -232,3 +232,49 @@ func TestHandlerThatRevokesItsOwnSession(t *testing.T) {
 		})
 	}
 }
+
+// Another process rotates the token while a request that came with the old one is about to store. Only the store can
+// tell, and what the old token wrote must not reach the new session.
+func TestRotationElsewhereDropsWhatTheOldTokenWrote(t *testing.T) {
+	keys, store := ring(t), session.NewMemoryStore()
+	here := newManager(t, session.Config{Keys: keys, Store: store})
+	there := newManager(t, session.Config{Keys: keys, Store: store})
+	b := newBrowser(nil)
+	b.signIn(t, here, "anna")
+	old := *b
+	res := old.in(here, func(w http.ResponseWriter, r *http.Request) {
+		require.NoError(t, counter.Set(session.From(r.Context()), 666))
+		b.in(there, func(_ http.ResponseWriter, r *http.Request) {
+			require.NoError(t, session.From(r.Context()).Elevate(r.Context(), session.OTP))
+		})
+		_, _ = io.WriteString(w, "done")
+	})
+	require.Equal(t, 200, res.StatusCode)
+	require.Empty(t, res.Header["Set-Cookie"])
+	require.Equal(t, "anna", b.user(here))
+	require.Zero(t, b.count(t, here))
+}
+
+// A session ends before the answer that would have told the browser of it: there is nothing to tell.
+func TestNoCookieOfASessionThatHasEnded(t *testing.T) {
+	for name, begin := range map[string]func(s *session.Session, r *http.Request) error{
+		"login":  func(s *session.Session, r *http.Request) error { return s.Login(r.Context(), "anna", session.Password) },
+		"rotate": func(s *session.Session, r *http.Request) error { return s.Elevate(r.Context(), session.OTP) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newManager(t, session.Config{})
+			b := newBrowser(nil)
+			if name == "rotate" {
+				b.signIn(t, m, "anna")
+			}
+			res := b.in(m, func(w http.ResponseWriter, r *http.Request) {
+				require.NoError(t, begin(session.From(r.Context()), r))
+				require.NoError(t, m.EndUser(context.Background(), "anna")) // from another request
+				require.ErrorIs(t, context.Cause(r.Context()), session.ErrEnded)
+				_, _ = io.WriteString(w, "done")
+			})
+			require.Equal(t, 200, res.StatusCode)
+			require.Empty(t, res.Header["Set-Cookie"])
+		})
+	}
+}
