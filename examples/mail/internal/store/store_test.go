@@ -264,17 +264,6 @@ func ignore(err error) error {
 	return err
 }
 
-func TestReplacePasswordOfTwoOnlyOneWins(t *testing.T) {
-	s, _ := open(t)
-	var p store.Person
-	require.NoError(t, s.Tx(t.Context(), func(tx *sql.Tx) (err error) {
-		p, err = s.CreatePerson(t.Context(), tx, store.Person{Name: "anna@example.com"})
-		return err
-	}))
-	require.NoError(t, s.ReplacePassword(t.Context(), p.ID, "", "first"))
-	require.ErrorIs(t, s.ReplacePassword(t.Context(), p.ID, "", "second"), store.ErrNotFound)
-}
-
 func TestADamagedDatabaseIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "mail.db")
 	require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("not a database", 1000)), 0o600))
