@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"runtime"
 	"strings"
@@ -163,6 +164,47 @@ func TestBrokenConditions(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAConditionThatCannotBeToldIsReported: a database that is down is not to be taken for a visitor from elsewhere.
+// What it said is the host's alone.
+func TestAConditionThatCannotBeToldIsReported(t *testing.T) {
+	down := errors.New("connection to 10.9.8.7 refused")
+	broken := true
+	h := newHost(t, authz.Policy{Roles: plainRoles(), Funcs: map[authz.Func]authz.Rule{
+		act:      authz.Allow(reader).Require(authz.Named("frozen")).Unrouted(),
+		"closed": authz.Allow(reader).DenyWhen(authz.Named("frozen")).Unrouted(),
+		"land":   authz.Allow(reader).Require(authz.Country("SE")).Unrouted(),
+	}}, func(c *authz.Config) {
+		c.Templates = nil
+		c.Conditions = map[string]func(context.Context, authz.Subject, authz.Object) (bool, error){
+			"frozen": func(context.Context, authz.Subject, authz.Object) (bool, error) {
+				if broken {
+					return false, down
+				}
+				return false, nil
+			},
+		}
+	})
+	h.subject = person("anna", "", reader)
+	ask := func(name authz.Func) error {
+		return h.Check(httptest.NewRequest("POST", "/", nil), name, authz.Object{})
+	}
+	require.ErrorIs(t, ask(act), down)
+	require.ErrorIs(t, ask("closed"), down)
+	e, ok := errors.AsType[*authz.Refusal](ask("land"))
+	require.True(t, ok)
+	require.ErrorContains(t, e.Cause, "nothing is configured")
+	require.NotContains(t, e.Error(), "10.9.8.7")
+	broken = false
+	require.NotErrorIs(t, ask(act), down)
+	require.NoError(t, ask("closed"))
+	require.Equal(t, []string{
+		"authz.denied rule=act reason=condition detail=named frozen outcome=failed method=POST user=anna",
+		"authz.denied rule=closed reason=denied detail=named frozen outcome=failed method=POST user=anna",
+		"authz.denied rule=land reason=condition detail=country SE outcome=failed method=POST user=anna",
+		"authz.denied rule=act reason=condition detail=named frozen method=POST user=anna",
+	}, h.all())
 }
 
 // TestAHangingConditionHoldsNothing: a condition that ignores its context is given up, and after many of them it is not

@@ -278,3 +278,46 @@ func TestNoCookieOfASessionThatHasEnded(t *testing.T) {
 		})
 	}
 }
+
+// A gapStore lets something happen between the moment that a session was read and the moment that its request knows.
+type gapStore struct {
+	session.Store
+	between func()
+}
+
+func (g *gapStore) Load(ctx context.Context, id string, now time.Time) (session.Record, error) {
+	r, err := g.Store.Load(ctx, id, now)
+	if f := g.between; f != nil {
+		g.between = nil
+		f()
+	}
+	return r, err
+}
+
+func TestSessionThatEndsWhileItIsRead(t *testing.T) {
+	for name, end := range map[string]func(t *testing.T, m *session.Manager, b *browser){
+		"revoked": func(t *testing.T, m *session.Manager, b *browser) {
+			require.NoError(t, m.End(context.Background(), b.cookie[:22]))
+		},
+		"rotated": func(t *testing.T, m *session.Manager, b *browser) {
+			other := *b
+			other.in(m, func(_ http.ResponseWriter, r *http.Request) {
+				require.NoError(t, session.From(r.Context()).Elevate(r.Context(), session.OTP))
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gap := &gapStore{Store: session.NewMemoryStore()}
+			m := newManager(t, session.Config{Store: gap})
+			b := newBrowser(nil)
+			b.signIn(t, m, "anna")
+			gap.between = func() { end(t, m, b) }
+			b.in(m, func(_ http.ResponseWriter, r *http.Request) {
+				require.ErrorIs(t, context.Cause(r.Context()), session.ErrEnded)
+				_, ok := session.From(r.Context()).User()
+				require.False(t, ok)
+				require.ErrorIs(t, counter.Set(session.From(r.Context()), 1), session.ErrEnded)
+			})
+		})
+	}
+}
