@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -137,7 +138,7 @@ func TestTheWholeWay(t *testing.T) {
 // outboxHas checks that an answer lies in the outbox as a readable letter with this text.
 func (r *running) outboxHas(t testing.TB, text string) {
 	t.Helper()
-	require.NoError(t, r.store.Unsent(t.Context(), r.outbox.write)) // what the running one may not have come to yet
+	require.NoError(t, r.store.Unsent(t.Context(), time.Now(), r.outbox.write)) // what the running one may not have come to yet
 	files, err := filepath.Glob(filepath.Join(r.dir, "outbox", "*.eml"))
 	require.NoError(t, err)
 	for _, file := range files {
