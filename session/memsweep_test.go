@@ -58,6 +58,7 @@ func TestSweepLooksAtFewRowsUnderOneLock(t *testing.T) {
 					require.NoError(t, store.Touch(t.Context(), id.String(), 1, start, test.touched, start.Add(-time.Minute)))
 				}
 			}
+			require.Empty(t, sh.dueBuckets(start.Add(-time.Millisecond)), "what is not due is not looked at")
 			now := start.Add(time.Second)
 			require.Equal(t, []uint32{sweptBucket}, sh.dueBuckets(now))
 			sh.begin(sweptBucket)
@@ -144,6 +145,27 @@ func TestMemTableWorkIsBounded(t *testing.T) {
 		require.LessOrEqual(t, asked, 2*places)
 	}
 	require.Zero(t, table.n)
+}
+
+// One user with thousands of sessions: all have one hash. Taking them out must not ask for all the others each time.
+func TestMemTableOfOneHash(t *testing.T) {
+	const places = 5000
+	asked := 0
+	hash := func(uint32) uint32 { asked++; return 0xfff00000 } // its run goes round the end
+	var table memTable
+	for place := range uint32(places) {
+		table.add(place, hash)
+	}
+	asked = 0
+	for place := range uint32(places) {
+		table.remove(place, hash)
+		n := 0
+		for range table.places(hash(place)) {
+			n++
+		}
+		require.Equal(t, places-1-int(place), n)
+	}
+	require.Less(t, asked, 12*places, "growing smaller now and then included")
 }
 
 // The longest pause: how long one look of a sweep holds the lock of a shard, eight times as full as at a million

@@ -5,7 +5,7 @@ import "iter"
 // A memTable finds places by hash: open addressing with linear probing, 4 bytes a cell, at most 2 of 3 cells in use, so
 // that runs stay short. The hash of a place is asked for where it is needed and not kept. Several places can have one
 // hash. It grows by a quarter, so that little of it is air at a million sessions, and holds no pointers, so that the
-// garbage collector does not look at it. Removing shifts cells back instead of leaving marks behind.
+// garbage collector does not look at it. Removing moves a cell into the gap instead of leaving a mark behind.
 type memTable struct {
 	cells []uint32 // place+1; 0: empty
 	n     int
@@ -38,13 +38,31 @@ func (t *memTable) after(i int) int {
 	return i
 }
 
+func (t *memTable) before(i int) int {
+	if i == 0 {
+		i = len(t.cells)
+	}
+	return i - 1
+}
+
 func (t *memTable) resize(size int, hash func(place uint32) uint32) {
 	old := t.cells
 	t.cells = make([]uint32, size)
+	home, i := -1, 0
 	for _, c := range old {
-		if c != 0 {
-			t.put(c, hash(c-1))
+		if c == 0 {
+			continue
 		}
+		// Between the home of the one before and its place all cells are taken: many of one home need no walk each.
+		if h := t.home(hash(c - 1)); h == home {
+			i = t.after(i)
+		} else {
+			home, i = h, h
+		}
+		for t.cells[i] != 0 {
+			i = t.after(i)
+		}
+		t.cells[i] = c
 	}
 }
 
@@ -75,12 +93,19 @@ func (t *memTable) remove(place uint32, hash func(place uint32) uint32) {
 		i = t.after(i)
 	}
 	t.n--
-	// What follows moves back into the gap as long as that is not before its home.
-	for j := t.after(i); t.cells[j] != 0; j = t.after(j) {
-		if t.distance(t.home(hash(t.cells[j]-1)), j) >= t.distance(i, j) {
-			t.cells[i] = t.cells[j]
-			i = j
+	// The last of the run that may stand there moves into the gap, and leaves one itself, until none may: only cells whose
+	// home is not behind it. Where one user has thousands of sessions, all of one home, that is the first that is asked.
+	end := i
+	for next := t.after(end); t.cells[next] != 0; next = t.after(next) {
+		end = next
+	}
+	for j := end; j != i; {
+		if t.distance(t.home(hash(t.cells[j]-1)), j) < t.distance(i, j) {
+			j = t.before(j)
+			continue
 		}
+		t.cells[i] = t.cells[j]
+		i, j = j, end
 	}
 	t.cells[i] = 0
 	if len(t.cells) > 64 && t.n < len(t.cells)/6 {
