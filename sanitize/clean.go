@@ -206,17 +206,43 @@ func (w *washing) href(value string) address {
 	return to
 }
 
+// maxAttached bounds the addresses of attached pictures in one letter, together: a letter can show one picture ten thousand
+// times, and each time a data: URI would hold all of it.
+const maxAttached = 16 << 20
+
+// attached returns the address of a picture that came with the letter. The host is asked once for each.
+func (w *washing) attached(id string) string {
+	if w.mail.CID == nil {
+		return ""
+	}
+	url, asked := w.pictures[id]
+	if !asked {
+		if w.attachedBytes >= maxAttached {
+			return ""
+		}
+		if to, ok := w.mail.CID(id); ok && mappedPicture(to) {
+			url = to
+		}
+		if w.pictures == nil {
+			w.pictures = map[string]string{}
+		}
+		w.pictures[id] = url
+	}
+	if w.attachedBytes += len(url); w.attachedBytes > maxAttached {
+		return ""
+	}
+	return url
+}
+
 // src writes the address of a picture, or counts it.
 func (w *washing) src(value string) {
 	trimmed := strings.Trim(value, blanks)
 	scheme, rest, _ := strings.Cut(trimmed, ":")
 	switch strings.ToLower(scheme) {
 	case "cid":
-		if w.mail.CID != nil {
-			if url, ok := w.mail.CID(contentID(rest)); ok && mappedPicture(url) {
-				w.write("src", []byte(url))
-				return
-			}
+		if url := w.attached(contentID(rest)); url != "" {
+			w.write("src", []byte(url))
+			return
 		}
 		w.report.Removed++
 		return

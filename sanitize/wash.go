@@ -82,9 +82,12 @@ type washing struct {
 	body     bool              // the body's attributes have been taken over
 	pre      int               // where the last <pre> begins: parsers drop the first line end there, and the next one when it is written again
 	tag      tag
-	spans    int // what all spans add up to
-	buf      []byte
-	style    []byte
+	spans    int               // what all spans add up to
+	pictures map[string]string // addresses of attached pictures, by content id; "" for none
+	// what their addresses add up to, each as often as it is written
+	attachedBytes int
+	buf           []byte
+	style         []byte
 }
 
 func (w *washing) all() error {
