@@ -20,6 +20,7 @@ import (
 	"github.com/skans-go/skans/examples/mail/internal/message"
 	"github.com/skans-go/skans/examples/mail/internal/smtpin"
 	"github.com/skans-go/skans/examples/mail/internal/store"
+	"github.com/skans-go/skans/validate/upload"
 )
 
 // An app is the running mailbox.
@@ -30,6 +31,7 @@ type app struct {
 	store   *store.Store
 	log     *audit.Log
 	logDir  string
+	uploads string // where files of answers wait until they are stored
 	sec     *security
 	history history
 	outbox  *outbox
@@ -54,7 +56,7 @@ var (
 
 // open makes or opens everything in the data folder and listens, but serves nothing yet. On an error nothing stays open.
 func open(ctx context.Context, o options) (a *app, err error) {
-	a = &app{errors: log.New(os.Stderr, "mail: ", log.LstdFlags)}
+	a = &app{errors: log.New(os.Stderr, "mail: ", log.LstdFlags), uploads: filepath.Join(o.data, "upload")}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.close())
@@ -173,6 +175,9 @@ func (a *app) serve(ctx context.Context) error {
 	return err
 }
 
+// uploadTime is how old a waiting file is that only a crash can have left.
+const uploadTime = time.Hour
+
 // upkeep brings committed field history under the log's signature every second, and forgets what has run out every minute.
 func (a *app) upkeep(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
@@ -182,7 +187,8 @@ func (a *app) upkeep(ctx context.Context) {
 		if n%60 == 0 {
 			_, errKeys := a.sec.activation.Sweep(ctx)
 			_, errPending := a.sec.flow.Sweep(ctx)
-			err = errors.Join(err, errKeys, errPending)
+			_, errUploads := upload.Sweep(ctx, a.uploads, uploadTime)
+			err = errors.Join(err, errKeys, errPending, errUploads)
 		}
 		if err != nil && ctx.Err() == nil {
 			a.errors.Print(err)

@@ -1,6 +1,10 @@
 package main
 
-import "github.com/skans-go/skans"
+import (
+	"github.com/skans-go/skans"
+	"github.com/skans-go/skans/validate"
+	"github.com/skans-go/skans/validate/upload"
+)
 
 // What each handler takes from a request; nothing else comes in. Where a field is not declared here, a handler cannot
 // see it.
@@ -58,6 +62,29 @@ type replyForm struct {
 	Box  string `in:"path box" rule:"slug,max=40"`
 	ID   string `in:"path id" rule:"slug,max=40"`
 	Text string `in:"form text" rule:"text,max=50000"`
+
+	Files []*upload.File `in:"file files" rule:"pdf|png|jpg|txt,max=5MB,count=3" opt:""`
+}
+
+// maxFiles bounds what the files of one answer have together, after pictures were encoded anew: the letter that carries
+// them must stay below what other servers take.
+const maxFiles = 15 << 20
+
+// Check refuses files that are too large together.
+func (f replyForm) Check() error {
+	total := int64(0)
+	for _, file := range f.Files {
+		total += file.Size()
+	}
+	if total > maxFiles {
+		return &validate.Conflict{Names: []string{"files"}, Message: "The files are too large together; send them in several answers."}
+	}
+	return nil
+}
+
+// CheckRules says what Check holds.
+func (f replyForm) CheckRules() []string {
+	return []string{"the files of an answer have at most 15 MiB together"}
 }
 
 type statusForm struct {

@@ -6,9 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"time"
 
-	"github.com/skans-go/skans/examples/mail/internal/message"
 	"github.com/skans-go/skans/examples/mail/internal/store"
 	"github.com/skans-go/skans/sanitize"
 	"github.com/skans-go/skans/sanitize/headers"
@@ -183,60 +181,6 @@ func (a *app) attachment(w http.ResponseWriter, r *http.Request, in attachmentFo
 	}
 	headers.Download(w, attached.Name, attached.Type)
 	_, _ = w.Write(data)
-}
-
-// reply stores an answer and leaves its sending to the outbox.
-func (a *app) reply(w http.ResponseWriter, r *http.Request, in replyForm) {
-	ctx := r.Context()
-	box, err := a.store.Mailbox(ctx, in.Box)
-	if err != nil {
-		a.fail(w, r, err)
-		return
-	}
-	c, err := a.store.Conversation(ctx, in.Box, in.ID)
-	if err != nil {
-		a.fail(w, r, err)
-		return
-	}
-	earlier, err := a.store.Messages(ctx, in.Box, in.ID)
-	if err != nil {
-		a.fail(w, r, err)
-		return
-	}
-	m := store.Message{
-		ID: store.NewID(), Conversation: c.ID, Mailbox: box.ID, Sender: box.Address, SenderName: box.Name, Recipient: c.Customer,
-		Subject: "Re: " + strings.TrimPrefix(subject(c.Subject), "Re: "), Sent: time.Now(), Text: in.Text,
-	}
-	m.MessageID = m.ID + box.Address[strings.LastIndexByte(box.Address, '@'):]
-	raw, err := message.Compose(message.Outgoing{
-		MessageID: m.MessageID, FromName: box.Name, From: box.Address, To: c.Customer, Subject: m.Subject, Text: in.Text,
-		References: references(earlier), Date: m.Sent,
-	})
-	if err != nil {
-		a.fail(w, r, err)
-		return
-	}
-	if err := a.log.Record(ctx, eventReplied, attrs("mailbox", box.ID, "conversation", c.ID, "message", m.ID)...); err != nil {
-		a.fail(w, r, err)
-		return
-	}
-	if err := a.store.Send(ctx, m, raw); err != nil {
-		a.fail(w, r, err)
-		return
-	}
-	a.outbox.nudge()
-	a.back(w, r, box.ID, c.ID)
-}
-
-// references are the ids of the conversation's letters, the oldest first, as many as other programs care for.
-func references(earlier []store.Message) []string {
-	var ids []string
-	for _, m := range earlier {
-		if m.MessageID != "" && !strings.ContainsAny(m.MessageID, " <>\r\n") {
-			ids = append(ids, m.MessageID)
-		}
-	}
-	return ids[max(0, len(ids)-20):]
 }
 
 // status opens or closes a conversation; the change and its history are one transaction.

@@ -45,7 +45,7 @@ func (a *app) routes(g *authz.Guard) {
 // handle registers one handler: the rule decides, then the schema reads, then the handler gets a typed value.
 func handle[T any](a *app, pattern string, name authz.Name, handler func(http.ResponseWriter, *http.Request, T)) {
 	method, _, _ := strings.Cut(pattern, " ")
-	schema := validate.Must[T](validate.Options{Methods: []string{method}, Refuse: a.refused, Audit: a.log.Record})
+	schema := validate.Must[T](validate.Options{Methods: []string{method}, UploadDir: a.uploads, Refuse: a.refused, Audit: a.log.Record})
 	a.schemas = append(a.schemas, schema.Describe())
 	a.sec.guard.Handle(pattern, name, schema.Handle(handler))
 }

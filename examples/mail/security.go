@@ -40,7 +40,7 @@ type security struct {
 }
 
 // The mailbox's own events. mail.delivered: mailbox, message, bytes. mail.refused: code, reason. mail.replied: mailbox,
-// conversation, message. mail.failed: rule (the page or function), ref.
+// conversation, message, files (how many).
 const (
 	eventDelivered = "mail.delivered"
 	eventRefused   = "mail.refused"

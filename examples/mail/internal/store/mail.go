@@ -115,15 +115,15 @@ func (s *Store) insert(ctx context.Context, tx *sql.Tx, m Message, digest, raw [
 	return nil
 }
 
-// Send stores an answer in a conversation and puts it into the outbox, both or neither.
-func (s *Store) Send(ctx context.Context, m Message, raw []byte) error {
+// Send stores an answer with its files in a conversation and puts it into the outbox, all or nothing.
+func (s *Store) Send(ctx context.Context, m Message, raw []byte, files []message.Part) error {
 	return s.Tx(ctx, func(tx *sql.Tx) error {
 		m.Outgoing, m.Received = true, time.Now()
 		if err := changed(tx.ExecContext(ctx, "update conversation set updated = ? where id = ? and mailbox = ?",
 			m.Received.Unix(), m.Conversation, m.Mailbox)); err != nil {
 			return err
 		}
-		if err := s.insert(ctx, tx, m, nil, raw, nil); err != nil {
+		if err := s.insert(ctx, tx, m, nil, raw, files); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, "insert into outbox (message) values (?)", m.ID)

@@ -95,7 +95,7 @@ func TestIdsOfAnotherMailboxAreMissing(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrNotFound)
 	_, _, err = s.Attachment(t.Context(), "skola", id, 0)
 	require.ErrorIs(t, err, store.ErrNotFound)
-	require.ErrorIs(t, s.Send(t.Context(), store.Message{ID: store.NewID(), Mailbox: "skola", Conversation: all[0].ID}, nil), store.ErrNotFound)
+	require.ErrorIs(t, s.Send(t.Context(), store.Message{ID: store.NewID(), Mailbox: "skola", Conversation: all[0].ID}, nil, nil), store.ErrNotFound)
 	deliver(t, s, "skola", message.Message{MessageID: "two@x", References: []string{"one@x"}}, "raw two")
 	messages, err := s.Messages(t.Context(), "bygglov", all[0].ID)
 	require.NoError(t, err)
@@ -167,7 +167,7 @@ func TestOutbox(t *testing.T) {
 	all, err := s.Conversations(t.Context(), "bygglov", "", 0, 10)
 	require.NoError(t, err)
 	id := store.NewID()
-	require.NoError(t, s.Send(t.Context(), store.Message{ID: id, Mailbox: "bygglov", Conversation: all[0].ID, Text: "answer"}, []byte("raw answer")))
+	require.NoError(t, s.Send(t.Context(), store.Message{ID: id, Mailbox: "bygglov", Conversation: all[0].ID, Text: "answer"}, []byte("raw answer"), nil))
 	broken := errors.New("relay is down")
 	require.ErrorIs(t, s.Unsent(t.Context(), func(string, []byte) error { return broken }), broken)
 	var sent []string
