@@ -98,6 +98,31 @@ type assignForm struct {
 	ID  string `in:"path id" rule:"slug,max=40"`
 }
 
+// An EventFilter narrows the events of an audit page and of its export.
+type EventFilter struct {
+	Class  string         `in:"query class" rule:"slug,max=40" opt:""`
+	Event  string         `in:"query event" rule:"login,max=60" opt:""`   // a name, or its beginning up to a dot
+	Person string         `in:"query person" rule:"login,max=254" opt:""` // what they sign in with, or their id
+	From   *validate.Date `in:"query from" opt:""`
+	Until  *validate.Date `in:"query until" opt:""` // this day too
+}
+
+type mailAuditForm struct {
+	Box string `in:"path box" rule:"slug,max=40"`
+	EventFilter
+}
+
+type adminExportForm struct {
+	Format string `in:"query format" rule:"oneof=ndjson|ocsf|cef"`
+	EventFilter
+}
+
+type mailExportForm struct {
+	Box    string `in:"path box" rule:"slug,max=40"`
+	Format string `in:"query format" rule:"oneof=ndjson|ocsf|cef"`
+	EventFilter
+}
+
 type attachmentForm struct {
 	Box string `in:"path box" rule:"slug,max=40"`
 	ID  string `in:"path id" rule:"slug,max=40"`

@@ -113,3 +113,6 @@ func attrs(pairs ...string) []slog.Attr {
 	}
 	return all
 }
+
+// erasedText stands where the data of an erased person was.
+const erasedText = "(erased)"

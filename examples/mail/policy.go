@@ -33,7 +33,10 @@ const (
 	pageRaw          = authz.Page("mail/raw")
 	pageAttachment   = authz.Page("mail/attachment")
 	pageMailAudit    = authz.Page("mail/audit")
+	pageMailExport   = authz.Page("mail/audit/export")
+	pageHistory      = authz.Page("mail/history")
 	pageAdminAudit   = authz.Page("admin/audit")
+	pageAdminExport  = authz.Page("admin/audit/export")
 	pageAdminSystem  = authz.Page("admin/system")
 )
 
@@ -78,8 +81,11 @@ var policy = authz.Policy{
 		pageRaw:          authz.Allow(visitor).In("box").Of("id"),
 		pageAttachment:   authz.Allow(visitor).In("box").Of("id"),
 		pageMailAudit:    authz.Allow(administrator).In("box"),
+		pageMailExport:   authz.Allow(administrator).In("box"),
+		pageHistory:      authz.Allow(administrator).In("box").Of("id"),
 
 		pageAdminAudit:  authz.Allow(system).Require(authz.FreshSecondFactor(8*time.Hour)).Menu("Audit", 70),
+		pageAdminExport: authz.Allow(system).Require(authz.FreshSecondFactor(8 * time.Hour)),
 		pageAdminSystem: authz.Allow(system).Menu("System", 80),
 	},
 	Funcs: map[authz.Func]authz.Rule{
@@ -97,6 +103,8 @@ var policy = authz.Policy{
 	Fragments: map[authz.Fragment]authz.Rule{
 		"layout/top":    authz.Inherit(),
 		"layout/bottom": authz.Inherit(),
+		"audit/verdict": authz.Inherit(),
+		"audit/changes": authz.Inherit(),
 		"audit/view":    authz.Inherit(),
 		"mail/tools":    authz.Allow(editor).In("box"),
 		"mail/answer":   authz.Allow(editor).In("box"),

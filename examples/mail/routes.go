@@ -37,8 +37,11 @@ func (a *app) routes(g *authz.Guard) {
 	handle(a, "GET /m/{box}/l/{id}/raw", pageRaw, a.raw)
 	handle(a, "GET /m/{box}/l/{id}/a/{n}", pageAttachment, a.attachment)
 
+	handle(a, "GET /m/{box}/c/{id}/history", pageHistory, a.fieldHistory)
 	handle(a, "GET /m/{box}/audit", pageMailAudit, a.mailAudit)
+	handle(a, "GET /m/{box}/audit/export", pageMailExport, a.mailAuditExport)
 	handle(a, "GET /admin/audit", pageAdminAudit, a.adminAudit)
+	handle(a, "GET /admin/audit/export", pageAdminExport, a.adminAuditExport)
 	handle(a, "GET /admin/system", pageAdminSystem, a.adminSystem)
 }
 

@@ -40,11 +40,12 @@ type security struct {
 }
 
 // The mailbox's own events. mail.delivered: mailbox, message, bytes. mail.refused: code, reason. mail.replied: mailbox,
-// conversation, message, files (how many).
+// conversation, message, files (how many). admin.exported: what, format, mailbox (none: of all).
 const (
 	eventDelivered = "mail.delivered"
 	eventRefused   = "mail.refused"
 	eventReplied   = "mail.replied"
+	eventExported  = "admin.exported"
 )
 
 // auditConfig says what is recorded, for how long, and what happens if it cannot be. Everything that is not named here
