@@ -82,7 +82,7 @@ func open(ctx context.Context, o options) (a *app, err error) {
 	}
 	host := net.JoinHostPort("localhost", fmt.Sprint(a.web.Addr().(*net.TCPAddr).Port))
 	a.base = "https://" + host
-	if a.store, err = store.Open(ctx, filepath.Join(o.data, "mail.db"), keys, audit.HistorySchema(audit.SQLite)); err != nil {
+	if a.store, err = store.Open(ctx, filepath.Join(o.data, "mail.db"), keys, a.vault(keys), audit.HistorySchema(audit.SQLite)); err != nil {
 		return a, err
 	}
 	if a.outbox, err = newOutbox(filepath.Join(o.data, "outbox")); err != nil {
@@ -121,7 +121,7 @@ func keyring(path string) (*skans.Keyring, error) {
 // openLog opens the audit log and the field history that it seals.
 func (a *app) openLog(ctx context.Context, dir string, keys *skans.Keyring) (err error) {
 	a.logDir = dir
-	if a.log, err = audit.Open(ctx, auditConfig(dir, keys)); err != nil {
+	if a.log, err = audit.Open(ctx, auditConfig(dir, keys, a.store.Vault())); err != nil {
 		return err
 	}
 	var errs [3]error

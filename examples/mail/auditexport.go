@@ -35,7 +35,7 @@ func (a *app) adminAuditExport(w http.ResponseWriter, r *http.Request, in adminE
 func (a *app) exportEvents(w http.ResponseWriter, r *http.Request, format, box string, in EventFilter, seen scope) {
 	f, err := a.filter(r.Context(), in)
 	if err == nil {
-		err = a.log.Record(r.Context(), eventExported, attrs("what", "audit", "format", format, "mailbox", box)...)
+		err = a.log.Record(r.Context(), eventExported, attrs("format", format, "mailbox", box)...)
 	}
 	if err != nil {
 		a.fail(w, r, err)

@@ -83,7 +83,7 @@ func dayOf(d *validate.Date) string { return cmp.Or(d, &validate.Date{}).String(
 // classNames are the classes of this log.
 func classNames() []string {
 	var names []string
-	for _, class := range append(audit.DefaultClasses(), auditConfig("", nil).Classes...) {
+	for _, class := range append(audit.DefaultClasses(), auditConfig("", nil, nil).Classes...) {
 		names = append(names, class.Name)
 	}
 	slices.Sort(names)

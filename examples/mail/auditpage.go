@@ -83,7 +83,7 @@ func (a *app) eventRow(r *http.Request, e audit.Event) eventRow {
 	var attrs strings.Builder
 	for _, at := range e.Attrs {
 		value := at.Value.String()
-		if at.Key == "user" {
+		if at.Key == "user" && e.Subject == "" { // else it is a customer's id
 			value = a.nameOf(r, value)
 		}
 		fmt.Fprintf(&attrs, "%s=%s ", at.Key, value)
@@ -118,7 +118,7 @@ func (a *app) latestChanges(r *http.Request, box string) ([]changeRow, error) {
 			return nil, err
 		}
 		for i := range more {
-			more[i].Row, more[i].Link = subject(c.Subject), "/m/"+box+"/c/"+c.ID+"/history"
+			more[i].Row, more[i].Link = titleOf(c), "/m/"+box+"/c/"+c.ID+"/history"
 		}
 		rows = append(rows, more...)
 	}
@@ -177,5 +177,5 @@ func (a *app) fieldHistory(w http.ResponseWriter, r *http.Request, in assignForm
 		a.fail(w, r, err)
 		return
 	}
-	a.render(w, r, pageHistory, "History: "+subject(c.Subject), view)
+	a.render(w, r, pageHistory, "History: "+titleOf(c), view)
 }

@@ -42,10 +42,6 @@ type deviceForm struct {
 	ID string `in:"path id" rule:"identifier,max=40"`
 }
 
-type boxForm struct {
-	Box string `in:"path box" rule:"slug,max=40"`
-}
-
 type inboxForm struct {
 	Box    string `in:"path box" rule:"slug,max=40"`
 	Status string `in:"query status" rule:"oneof=open|closed" opt:""`
@@ -121,6 +117,12 @@ type mailExportForm struct {
 	Box    string `in:"path box" rule:"slug,max=40"`
 	Format string `in:"query format" rule:"oneof=ndjson|ocsf|cef"`
 	EventFilter
+}
+
+type eraseForm struct {
+	Box     string `in:"path box" rule:"slug,max=40"`
+	ID      string `in:"path id" rule:"slug,max=40"`
+	Confirm string `in:"form confirm" rule:"oneof=erase"` // typed, because there is no way back
 }
 
 type attachmentForm struct {

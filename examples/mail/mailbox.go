@@ -71,7 +71,7 @@ func (a *app) inbox(w http.ResponseWriter, r *http.Request, in inboxForm) {
 	}
 	for _, c := range found {
 		view.Conversations = append(view.Conversations, row{
-			c.ID, c.Mailbox, subject(c.Subject), sanitize.Line(c.Customer), when(c.UpdatedAt()), c.Status, a.nameOf(r, c.Assignee),
+			c.ID, c.Mailbox, titleOf(c), sanitize.Line(c.Customer), when(c.UpdatedAt()), c.Status, a.nameOf(r, c.Assignee),
 		})
 	}
 	a.render(w, r, pageInbox, box.Name, &view)
@@ -80,7 +80,7 @@ func (a *app) inbox(w http.ResponseWriter, r *http.Request, in inboxForm) {
 // letter is one message as the conversation page shows it.
 type letter struct {
 	ID, From, To, Sent, Problem, Text string
-	Outgoing, HTML                    bool
+	Outgoing, HTML, Erased            bool
 	Blocked                           int
 	Deceptive                         []string
 	Attachments                       []store.Attachment
@@ -108,13 +108,18 @@ func (a *app) conversation(w http.ResponseWriter, r *http.Request, in conversati
 	for _, m := range messages {
 		view.Letters = append(view.Letters, show(m, view.Remote))
 	}
-	a.render(w, r, pageConversation, subject(c.Subject), &view)
+	a.render(w, r, pageConversation, titleOf(c), &view)
 }
 
 func show(m store.Message, remote bool) letter {
 	l := letter{
 		ID: m.ID, From: sanitize.Line(strings.TrimSpace(m.SenderName + " <" + m.Sender + ">")), To: sanitize.Line(m.Recipient), Sent: when(m.Sent),
 		Problem: m.Problem, Text: sanitize.Text(m.Text), Outgoing: m.Outgoing, HTML: m.HTML != "",
+		Erased: m.Erased,
+	}
+	if m.Erased {
+		l.From, l.To, l.Text = erasedText, erasedText, erasedText
+		return l
 	}
 	if l.HTML {
 		_, report, _ := washer(m, remote, nil).Wash(m.HTML)

@@ -35,6 +35,9 @@ const (
 	pageMailAudit    = authz.Page("mail/audit")
 	pageMailExport   = authz.Page("mail/audit/export")
 	pageHistory      = authz.Page("mail/history")
+	pageCustomer     = authz.Page("mail/customer")
+	pageCustomerCopy = authz.Page("mail/customer/export")
+	pageErased       = authz.Page("mail/customer/erased")
 	pageAdminAudit   = authz.Page("admin/audit")
 	pageAdminExport  = authz.Page("admin/audit/export")
 	pageAdminSystem  = authz.Page("admin/system")
@@ -51,6 +54,7 @@ const (
 	doReply     = authz.Func("do/reply")
 	doStatus    = authz.Func("do/status")
 	doAssign    = authz.Func("do/assign")
+	doErase     = authz.Func("do/erase")
 )
 
 // policy is the whole answer to who may do what. Whatever it does not name, nobody may.
@@ -83,6 +87,9 @@ var policy = authz.Policy{
 		pageMailAudit:    authz.Allow(administrator).In("box"),
 		pageMailExport:   authz.Allow(administrator).In("box"),
 		pageHistory:      authz.Allow(administrator).In("box").Of("id"),
+		pageCustomer:     authz.Allow(administrator).In("box").Of("id"),
+		pageCustomerCopy: authz.Allow(administrator).Require(authz.FreshSecondFactor(10 * time.Minute)).In("box").Of("id"),
+		pageErased:       authz.Allow(administrator).In("box").Unrouted(),
 
 		pageAdminAudit:  authz.Allow(system).Require(authz.FreshSecondFactor(8*time.Hour)).Menu("Audit", 70),
 		pageAdminExport: authz.Allow(system).Require(authz.FreshSecondFactor(8 * time.Hour)),
@@ -99,6 +106,7 @@ var policy = authz.Policy{
 		doReply:     authz.Allow(editor).In("box").Of("id"),
 		doStatus:    authz.Allow(editor).In("box").Of("id"),
 		doAssign:    authz.Allow(editor).In("box").Of("id"),
+		doErase:     authz.Allow(administrator).Require(authz.FreshSecondFactor(10 * time.Minute)).In("box").Of("id"),
 	},
 	Fragments: map[authz.Fragment]authz.Rule{
 		"layout/top":    authz.Inherit(),

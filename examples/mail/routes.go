@@ -38,6 +38,10 @@ func (a *app) routes(g *authz.Guard) {
 	handle(a, "GET /m/{box}/l/{id}/a/{n}", pageAttachment, a.attachment)
 
 	handle(a, "GET /m/{box}/c/{id}/history", pageHistory, a.fieldHistory)
+	handle(a, "GET /m/{box}/l/{id}/customer", pageCustomer, a.customer)
+	handle(a, "GET /m/{box}/l/{id}/customer/export", pageCustomerCopy, a.customerExport)
+	handle(a, "POST /m/{box}/l/{id}/customer/erase", doErase, a.erase)
+
 	handle(a, "GET /m/{box}/audit", pageMailAudit, a.mailAudit)
 	handle(a, "GET /m/{box}/audit/export", pageMailExport, a.mailAuditExport)
 	handle(a, "GET /admin/audit", pageAdminAudit, a.adminAudit)

@@ -17,6 +17,7 @@ import (
 	"github.com/skans-go/skans/examples/mail/internal/store"
 	"github.com/skans-go/skans/totp"
 	"github.com/skans-go/skans/totp/totptest"
+	"github.com/skans-go/skans/vaulttest"
 )
 
 func keys(t testing.TB) *skans.Keyring {
@@ -26,10 +27,17 @@ func keys(t testing.TB) *skans.Keyring {
 	return ring
 }
 
+func vaultOn(t testing.TB) func(skans.KeyStore) (*skans.Vault, error) {
+	ring := keys(t)
+	return func(keyStore skans.KeyStore) (*skans.Vault, error) {
+		return skans.NewVault(skans.VaultConfig{Keys: ring, Store: keyStore})
+	}
+}
+
 func open(t *testing.T) (*store.Store, string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "mail.db")
-	s, err := store.Open(t.Context(), path, keys(t))
+	s, err := store.Open(t.Context(), path, keys(t), vaultOn(t))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	for _, id := range []string{"bygglov", "skola"} {
@@ -44,6 +52,13 @@ func TestFactorsKeepTheContract(t *testing.T) {
 	totptest.TestStore(t, func(t *testing.T) totp.Store {
 		s, _ := open(t)
 		return s.Factors()
+	})
+}
+
+func TestVaultKeysKeepTheContract(t *testing.T) {
+	vaulttest.TestStore(t, func(t *testing.T) skans.KeyStore {
+		s, _ := open(t)
+		return s.KeyStore()
 	})
 }
 
@@ -194,6 +209,6 @@ func TestReplacePasswordOfTwoOnlyOneWins(t *testing.T) {
 func TestADamagedDatabaseIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "mail.db")
 	require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("not a database", 1000)), 0o600))
-	_, err := store.Open(t.Context(), path, keys(t))
+	_, err := store.Open(t.Context(), path, keys(t), vaultOn(t))
 	require.ErrorContains(t, err, "restore it from a backup")
 }
