@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/skans-go/skans/audit"
 	"github.com/stretchr/testify/require"
@@ -131,4 +133,44 @@ func BenchmarkSHA256(b *testing.B) {
 	for b.Loop() {
 		sha256.Sum256(buf)
 	}
+}
+
+// BenchmarkLatency reports the 99th percentile of Record under 64 writers in units of one write and fsync of the same disk.
+func BenchmarkLatency(b *testing.B) {
+	plain := syncWriter{}
+	var err error
+	plain.File, err = os.Create(filepath.Join(b.TempDir(), "plain"))
+	require.NoError(b, err)
+	defer plain.Close()
+	line := make([]byte, 200)
+	var single []time.Duration
+	fsync := func() {
+		start := time.Now()
+		_, err := plain.Write(line)
+		require.NoError(b, err)
+		single = append(single, time.Since(start))
+	}
+	log := openLog(b, audit.Config{Dir: b.TempDir(), Keys: newKeys(b)})
+	var mu sync.Mutex
+	var all []time.Duration
+	for range 100 {
+		fsync()
+	}
+	callers(b, 64, func() {
+		start := time.Now()
+		if err := log.Record(benchCtx, "session.login", benchAttrs...); err != nil {
+			b.Error(err)
+		}
+		took := time.Since(start)
+		mu.Lock()
+		all = append(all, took)
+		mu.Unlock()
+	})
+	for range 100 {
+		fsync()
+	}
+	slices.Sort(all)
+	slices.Sort(single)
+	b.ReportMetric(float64(all[len(all)*99/100])/float64(single[len(single)/2]), "p99/fsync-median")
+	b.ReportMetric(float64(all[len(all)*99/100])/float64(single[len(single)*99/100]), "p99/fsync-p99")
 }

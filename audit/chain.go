@@ -160,6 +160,15 @@ func (c *chain) buffer(frame []byte, wall time.Time, mono time.Duration) error {
 	return nil
 }
 
+// drop counts an event that cannot be kept.
+func (c *chain) drop(why error) {
+	c.mu.Lock()
+	c.suppressed++
+	c.mu.Unlock()
+	c.log.wake()
+	c.log.alert(fmt.Errorf("audit: class %s: %w: %w", c.class.Name, ErrDropped, why))
+}
+
 // limited counts an event against the class's rate.
 func (c *chain) limited(wall time.Time) bool {
 	if c.class.PerSecond == 0 {

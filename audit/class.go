@@ -19,6 +19,7 @@ const (
 	Alert
 )
 
+// String is "reject" or "alert".
 func (f Failure) String() string {
 	if f == Alert {
 		return "alert"
@@ -101,18 +102,21 @@ const (
 	classOwn        = "audit"
 )
 
-// DefaultClasses are the classes of every log. A class in [Config.Classes] replaces the one of the same name.
+// DefaultClasses are the classes of every log. What any stranger can cause at will is in the classes refused and notfound, which
+// are bounded: a flood of it costs counters, neither the disk nor anybody's sign-in. A class in [Config.Classes] replaces the one of the same name.
 func DefaultClasses() []Class {
 	return []Class{
 		{Name: "session", Keep: Months(3)},
 		{Name: "signin", Events: []string{"password", "throttle", "activation", "totp", "onetime"}, Keep: Months(12)},
 		{Name: "authz", Keep: Months(12)},
-		{Name: "validate", Events: []string{"upload", "csrf", "headers", "transport"}, Keep: Months(3), OnFailure: Alert, PerSecond: 1000},
+		{Name: "refused", Events: []string{
+			"authz.denied", "session.created", "session.csrf", "session.duplicate", "transport", "validate", "upload", "headers",
+		}, Keep: Months(3), OnFailure: Alert, PerSecond: 20},
 		{Name: "keys", Events: []string{"vault", "keyring"}},
 		{Name: "history"},
 		{Name: "admin"},
 		{Name: "panic", Keep: Months(12)},
-		{Name: "notfound", Keep: Days(30), OnFailure: Alert, PerSecond: 100},
+		{Name: "notfound", Events: []string{"authz.notfound"}, Keep: Days(30), OnFailure: Alert, PerSecond: 20},
 		{Name: "usage", Keep: Days(2), OnFailure: Alert, PerSecond: 5000, Aggregate: true},
 		{Name: classStatistics, Keep: Months(24)},
 		{Name: classOwn},

@@ -87,12 +87,14 @@ func TestBadConfig(t *testing.T) {
 func TestDescribe(t *testing.T) {
 	log := openLog(t, audit.Config{Dir: t.TempDir(), Keys: newKeys(t), Classes: []audit.Class{{Name: "a", Events: []string{"z", "b"}, Keep: audit.Days(30), LogAddress: true}}})
 	require.Contains(t, log.Describe(), "a keep=30d failure=reject addr=true agent=false personal=false limit=0/s aggregate=false events=b,z\n")
-	require.Contains(t, log.Describe(), "notfound keep=30d failure=alert addr=false agent=false personal=false limit=100/s aggregate=false\n")
+	require.Contains(t, log.Describe(), "notfound keep=30d failure=alert addr=false agent=false personal=false limit=20/s aggregate=false events=authz.notfound\n")
 }
 
 func TestFloodIsSummedUp(t *testing.T) {
 	now := time.Unix(1700000000, 0)
-	log, _ := openFaulty(t, audit.Config{Dir: t.TempDir(), Keys: newKeys(t)}, func() (time.Time, time.Duration) { return now, 0 })
+	log, _ := openFaulty(t, audit.Config{Dir: t.TempDir(), Keys: newKeys(t), Classes: []audit.Class{
+		{Name: "notfound", Keep: audit.Days(30), OnFailure: audit.Alert, PerSecond: 100},
+	}}, func() (time.Time, time.Duration) { return now, 0 })
 	const flood = 100000
 	for range flood {
 		require.NoError(t, log.Record(t.Context(), "notfound.request", slog.String("path", "/wp-login.php")))
@@ -105,6 +107,19 @@ func TestFloodIsSummedUp(t *testing.T) {
 	count, _ := summary[0].Attr("count")
 	require.EqualValues(t, flood-100, count.Uint64())
 	require.Len(t, events(t, log, audit.Filter{Event: "session.login"}), 1)
+}
+
+// What any stranger can cause at will is in classes that are bounded and hold nobody up.
+func TestStrangersCannotFillTheLog(t *testing.T) {
+	now := time.Unix(1700000000, 0)
+	log, _ := openFaulty(t, audit.Config{Dir: t.TempDir(), Keys: newKeys(t)}, func() (time.Time, time.Duration) { return now, 0 })
+	for _, name := range []string{"authz.notfound", "authz.denied", "session.created", "session.csrf", "session.duplicate", "validate.rejected", "transport.host", "headers.violation", "notfound.request"} {
+		for range 10000 {
+			require.NoError(t, log.Record(t.Context(), name))
+		}
+	}
+	require.NoError(t, log.Seal())
+	require.LessOrEqual(t, len(events(t, log, audit.Filter{})), 50)
 }
 
 func TestPersonalEventsAreErased(t *testing.T) {
@@ -133,4 +148,23 @@ func TestPersonalEventsAreErased(t *testing.T) {
 	require.ErrorIs(t, log.Record(t.Context(), "mail.sent", slog.String("user", "anna")), skans.ErrErased)
 	require.NoError(t, log.Close())
 	require.True(t, verify(t, dir, audit.Trust{Keys: log.PublicKeys(), AtLeast: log.Witness()}).OK())
+}
+
+func TestAlertGoesOnWithoutTheVault(t *testing.T) {
+	keys := newKeys(t)
+	vault, err := skans.NewVault(skans.VaultConfig{Keys: keys})
+	require.NoError(t, err)
+	_, err = vault.Erase(t.Context(), "anna") // nothing can be sealed for her any more
+	require.NoError(t, err)
+	var a alarm
+	log := openLog(t, audit.Config{Dir: t.TempDir(), Keys: keys, Vault: vault, Alert: a.alert, Classes: []audit.Class{
+		{Name: "visits", Personal: true, OnFailure: audit.Alert}, {Name: "mail", Personal: true},
+	}})
+	require.NoError(t, log.Record(t.Context(), "visits.page", slog.String("user", "anna")))
+	require.ErrorIs(t, log.Record(t.Context(), "mail.sent", slog.String("user", "anna")), skans.ErrErased)
+	require.True(t, a.has("dropped"))
+	require.NoError(t, log.Seal())
+	summary := events(t, log, audit.Filter{Event: audit.EventSuppressed})
+	require.Len(t, summary, 1)
+	require.Equal(t, "visits", summary[0].Class)
 }

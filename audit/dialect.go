@@ -19,8 +19,10 @@ type Dialect struct {
 // The databases whose SQL is known. They need SQLite 3.35, PostgreSQL 13, MariaDB 10.6.
 var (
 	SQLite   = Dialect{name: "sqlite", quote: `"`, schema: sqliteSchema}
-	Postgres = Dialect{name: "postgres", quote: `"`, lock: " FOR UPDATE", number: true, schema: postgresSchema,
-		settled: " AND xid < pg_snapshot_xmin(pg_current_snapshot())"}
+	Postgres = Dialect{
+		name: "postgres", quote: `"`, lock: " FOR UPDATE", number: true, schema: postgresSchema,
+		settled: " AND xid < pg_snapshot_xmin(pg_current_snapshot())",
+	}
 	MariaDB = Dialect{name: "mariadb", quote: "`", lock: " FOR UPDATE", schema: mariadbSchema}
 )
 

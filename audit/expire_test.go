@@ -43,12 +43,14 @@ func TestExpire(t *testing.T) {
 	dir, keys := t.TempDir(), newKeys(t)
 	clock := &dial{wall: newYear}
 	archived := []string{}
-	cfg := audit.Config{Dir: dir, Keys: keys, Classes: []audit.Class{{Name: "session", Keep: audit.Days(30)}, {Name: "admin"}},
+	cfg := audit.Config{
+		Dir: dir, Keys: keys, Classes: []audit.Class{{Name: "session", Keep: audit.Days(30)}, {Name: "admin"}},
 		Archive: func(_ context.Context, class, path string) error {
 			_, err := os.Stat(path)
 			archived = append(archived, class)
 			return err
-		}}
+		},
+	}
 	log, _ := openFaulty(t, cfg, clock.read)
 	day := func() {
 		t.Helper()

@@ -68,8 +68,14 @@ func appendJSON(b []byte, e Event) []byte {
 	b = append(b, `,"event":`...)
 	b = quote(b, e.Name)
 	for _, field := range []struct{ key, value string }{
-		{"server", e.Server}, {"version", e.Version}, {"user", e.Actor.User}, {"session", e.Actor.Session},
-		{"job", e.Actor.Job}, {"behalf", e.Actor.Behalf}, {"request", e.Request}, {"subject", e.Subject},
+		{"server", e.Server},
+		{"version", e.Version},
+		{"user", e.Actor.User},
+		{"session", e.Actor.Session},
+		{"job", e.Actor.Job},
+		{"behalf", e.Actor.Behalf},
+		{"request", e.Request},
+		{"subject", e.Subject},
 	} {
 		if field.value != "" {
 			b = append(b, `,"`+field.key+`":`...)

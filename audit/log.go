@@ -236,8 +236,12 @@ func (l *Log) Record(ctx context.Context, event string, attrs ...slog.Attr) erro
 	c := l.routes.find(event)
 	buf := buffers.Get().(*[]byte)
 	frame, err := c.encode((*buf)[:0], ctx, event, attrs)
-	if err == nil {
+	switch {
+	case err == nil:
 		err = c.record(frame)
+	case c.class.OnFailure == Alert && !errors.Is(err, ErrAttr): // the vault's store is out of reach
+		c.drop(err)
+		err = nil
 	}
 	if cap(frame) <= 64<<10 {
 		*buf = frame[:0]
@@ -285,13 +289,7 @@ func (l *Log) digest(name string) string {
 }
 
 // PublicKeys returns the keys that the ledger is or was signed with, the current first: what [Trust] needs.
-func (l *Log) PublicKeys() []ed25519.PublicKey {
-	var keys []ed25519.PublicKey
-	for _, key := range l.keys.SigningKeys(keyPurpose) {
-		keys = append(keys, key.Public().(ed25519.PublicKey))
-	}
-	return keys
-}
+func (l *Log) PublicKeys() []ed25519.PublicKey { return PublicKeys(l.keys) }
 
 // Witness returns the last record of the ledger. Everything recorded up to a second before it was made is under it.
 func (l *Log) Witness() Witness {

@@ -3,6 +3,7 @@ package authz
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -42,7 +43,9 @@ func call[T any](ctx context.Context, c *caller, f func(context.Context) (T, err
 	go func() {
 		a := answer{err: errPanicked}
 		defer func() {
-			_ = recover() // a.err says so; runtime.Goexit ends here too
+			if v := recover(); v != nil { // runtime.Goexit ends here too, with nil
+				a = answer{err: fmt.Errorf("%w: %v", errPanicked, v)}
+			}
 			<-c.running
 			answers <- a
 		}()

@@ -28,23 +28,19 @@ func (e *entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e.g.mux.ServeHTTP(w, r) // again, since only this sets the path values
 }
 
-// servable refuses targets that some program on the way could read as another path than we do: dot segments and
-// slashes in any spelling, backslashes, path parameters, control characters.
+// servable refuses targets that some program on the way could read as another path than we do: dots and slashes in
+// disguise, backslashes, path parameters, control characters. Plain dot segments and double slashes are left to the
+// mux, which answers them with a redirect, and thus not at all.
 func servable(r *http.Request) bool {
 	if r.Method == http.MethodConnect || r.RequestURI == "*" || r.URL == nil || r.URL.Opaque != "" {
 		return false
 	}
 	path := r.URL.Path
-	if path == "" || path[0] != '/' || !utf8.ValidString(path) || strings.ContainsAny(path, "\\;") || strings.Contains(path, "//") {
+	if path == "" || path[0] != '/' || !utf8.ValidString(path) || strings.ContainsAny(path, "\\;") {
 		return false
 	}
 	for _, c := range path {
 		if c < 0x20 || 0x7f <= c && c < 0xa0 {
-			return false
-		}
-	}
-	for segment := range strings.SplitSeq(path[1:], "/") {
-		if segment == "." || segment == ".." {
 			return false
 		}
 	}

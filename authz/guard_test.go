@@ -3,6 +3,7 @@ package authz_test
 import (
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -77,6 +78,20 @@ func TestFragmentsAndMenuFollowTheSubject(t *testing.T) {
 	h.subject = person("bo", "bygglov", editor)
 	require.Equal(t, `<nav><a href="/">Home</a><a href="/m/bygglov">Mail</a></nav><h1>&lt;data&gt;</h1><b>tools</b><button>Delete</button><i>end</i>`, h.do("GET", "/m/bygglov").Body.String())
 	require.Equal(t, `<nav><a href="/">Home</a></nav><h1>Home</h1>`, h.do("GET", "/").Body.String(), "no tenant, no mailbox")
+}
+
+// TestTiesAreToPagesAndFunctions: a tie to the name of a fragment or a table opens nothing.
+func TestTiesAreToPagesAndFunctions(t *testing.T) {
+	h := mailHost(t)
+	h.subject = person("anna", "bygglov", reader)
+	at := authz.Object{Tenant: "bygglov"}
+	h.subject.Ties = []authz.Tie{{Name: "mails delete", Object: at}, {Name: "mail/tools", Object: at}}
+	require.NotContains(t, h.do("GET", "/m/bygglov").Body.String(), "tools")
+	require.Error(t, h.CheckTable(httptest.NewRequest("GET", "/", nil), mails, authz.Delete, at))
+	require.NoError(t, h.CheckTable(httptest.NewRequest("GET", "/", nil), mails, authz.Select, at))
+	require.Error(t, h.CheckTable(httptest.NewRequest("GET", "/", nil), mails, authz.Select, authz.Object{Tenant: "other"}))
+	require.Error(t, h.CheckTable(httptest.NewRequest("GET", "/", nil), mails, authz.Select, authz.Object{}))
+	require.Error(t, h.CheckTable(httptest.NewRequest("GET", "/", nil), "ghost", authz.Select, at))
 }
 
 func TestNothingRunsBeforeHandler(t *testing.T) {

@@ -80,6 +80,8 @@ func TestKeyOpensExactlyOneThing(t *testing.T) {
 		"longer":                 {"POST", "/shop/s1/order/7?key=" + good + "A", "", 403},
 		"padded":                 {"POST", "/shop/s1/order/7?key=" + url.QueryEscape(good+"=="), "", 403},
 		"two different ones":     {"POST", "/shop/s1/order/7?key=" + good + "&key=x", "", 403},
+		"two, the good one last": {"POST", "/shop/s1/order/7?key=x&key=" + good, "", 403},
+		"another in the query":   {"POST", "/shop/s1/order/7?key=x", good, 403},
 		"another in the header":  {"POST", "/shop/s1/order/7?key=" + good, "x", 403},
 		"huge":                   {"POST", "/shop/s1/order/7?key=" + strings.Repeat("A", 1<<16), "", 403},
 	} {

@@ -35,6 +35,18 @@ func TestLoginRedirect(t *testing.T) {
 	}
 }
 
+// TestLoginPageThatIsRefused: sending a visitor from the login page to the login page would go round for ever.
+func TestLoginPageThatIsRefused(t *testing.T) {
+	h := newHost(t, authz.Policy{
+		Roles: map[authz.Role]authz.RoleDef{reader: {}}, Pages: map[authz.Page]authz.Rule{"login": authz.Allow(reader)},
+	}, func(c *authz.Config) { c.Templates = nil })
+	h.Handle("GET /login", authz.Page("login"), h.done("login"))
+	var err error
+	h.handler, err = h.Handler()
+	require.NoError(t, err)
+	require.Equal(t, 403, h.do("GET", "/login?next=/x").Code)
+}
+
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)

@@ -105,17 +105,29 @@ func New(cfg Config) (*Hasher, error) {
 
 // Hash returns the Argon2id hash of a new password, sealed for the subject if there are Keys. It waits for its turn;
 // the end of ctx ends the waiting, not a hash that runs.
-// It returns [ErrUnusable], [ErrBusy], or what Audit returned.
+// It returns [ErrUnusable], [ErrBusy] (with what Audit returned, if that failed), or an error for an empty subject where
+// there are Keys.
 func (h *Hasher) Hash(ctx context.Context, subject, plain string) (string, error) {
 	text, ok := h.normal(plain)
 	if !ok {
 		return "", ErrUnusable
+	}
+	if err := h.owned(subject); err != nil {
+		return "", err
 	}
 	if err := h.turn(ctx, subject, uint64(h.cost.memory)); err != nil {
 		return "", err
 	}
 	defer h.limiter.release(uint64(h.cost.memory))
 	return h.seal(subject, h.fresh([]byte(text)).encode()), nil
+}
+
+// owned refuses to seal for nobody: hashes sealed for an empty subject could be moved between rows.
+func (h *Hasher) owned(subject string) error {
+	if h.cfg.Keys != nil && subject == "" {
+		return errors.New("password: a sealed hash needs a subject to belong to")
+	}
+	return nil
 }
 
 // nobody is the subject of the hash that stands in where there is none.

@@ -235,6 +235,11 @@ func TestSealedRowsCannotBeMovedPlantedOrCracked(t *testing.T) {
 	enc, err := h.Hash(ctx, "anna", "correct horse")
 	require.NoError(t, err)
 	require.NotContains(t, enc, "argon2")
+	for _, err := range []error{
+		second(h.Hash(ctx, "", "correct horse")), second(h.Reseal("", enc)), second(h.Verify(ctx, "", enc, "correct horse")),
+	} {
+		require.Error(t, err, "nobody owns no hash")
+	}
 
 	planted, err := newHasher(t, nil).Hash(ctx, "anna", "the attacker's own")
 	require.NoError(t, err)
@@ -363,3 +368,5 @@ func TestEventsHoldNoPasswordAndNoHash(t *testing.T) {
 	_, _ = h.Verify(ctx, "anna", bcrypt, plain)
 	require.Equal(t, "password.upgraded user=anna reason=legacy\npassword.hash_malformed user=anna reason=malformed\npassword.busy user=anna\n", said.String())
 }
+
+func second(_ string, err error) error { return err }

@@ -59,6 +59,9 @@ func (h *Hasher) Wrap(ctx context.Context, subject, legacy string) (string, erro
 	if d == nil {
 		return "", ErrHash
 	}
+	if err := h.owned(subject); err != nil {
+		return "", err
+	}
 	if err := h.turn(ctx, subject, uint64(h.cost.memory)); err != nil {
 		return "", err
 	}
@@ -68,9 +71,9 @@ func (h *Hasher) Wrap(ctx context.Context, subject, legacy string) (string, erro
 }
 
 // Reseal seals an unsealed hash, or one sealed under an older key, with the current key, offline and without the
-// password. It returns [ErrHash] for what it cannot open, and for every hash when there are no Keys.
+// password. It returns [ErrHash] for what it cannot open, and for every hash when there are no Keys or no subject.
 func (h *Hasher) Reseal(subject, enc string) (string, error) {
-	if h.cfg.Keys == nil {
+	if h.cfg.Keys == nil || subject == "" {
 		return "", ErrHash
 	}
 	s, reason := h.open(subject, enc)

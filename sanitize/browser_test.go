@@ -34,6 +34,22 @@ func browser(t *testing.T) string {
 	return ""
 }
 
+// profile is a directory for the browser. Its last processes can still write there when the first has ended, so
+// removing it may take more than one try, and what remains is no fault of what is tested.
+func profile(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "skans-browser-")
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		for range 100 {
+			if os.RemoveAll(dir) == nil {
+				return
+			}
+		}
+	})
+	return dir
+}
+
 // run opens url in a headless Chromium that can reach nothing but loopback, until done is closed or the context ends.
 func run(ctx context.Context, t *testing.T, done <-chan struct{}, url string, flags ...string) {
 	t.Helper()
@@ -41,9 +57,10 @@ func run(ctx context.Context, t *testing.T, done <-chan struct{}, url string, fl
 	defer cancel()
 	args := append([]string{
 		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-		"--disable-extensions", "--disable-dev-shm-usage", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--user-data-dir=" + t.TempDir(),
+		"--disable-extensions", "--disable-dev-shm-usage", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--user-data-dir=" + profile(t),
 	}, append(flags, url)...)
 	cmd := exec.CommandContext(ctx, browser(t), args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that its children end first
 	cmd.WaitDelay = 10 * time.Second
 	require.NoError(t, cmd.Start())
 	exited := make(chan struct{})
@@ -194,6 +211,7 @@ func TestNothingGetsOutInABrowser(t *testing.T) {
 	all := washers()
 	delete(all, "allow") // loads pictures by intent
 	sources := 0
+	p.mu.Lock()
 	for _, w := range all {
 		sources += each(t, func(source string) {
 			out := wash(t, w, strings.ReplaceAll(source, "load.example", address))
@@ -204,6 +222,7 @@ func TestNothingGetsOutInABrowser(t *testing.T) {
 		})
 	}
 	slices.Sort(p.outcomes) // the same batches in every run
+	p.mu.Unlock()
 	run(t.Context(), t, p.done, server.URL+"/proof")
 
 	p.mu.Lock()

@@ -1,10 +1,16 @@
 package session
 
 import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/skans-go/skans"
 )
 
 // FuzzBody: no bytes make the parser panic or read for long, and what it accepts is written again and read as the same.
@@ -102,4 +108,44 @@ func TestMemTable(t *testing.T) {
 		require.True(t, found)
 	}
 	require.NotEmpty(t, want)
+}
+
+// A record that a later version sealed is intact but does not decode: it ends, instead of failing for ever.
+func TestRecordOfAnotherVersion(t *testing.T) {
+	keys, err := skans.NewKeyring(skans.GenerateKey("a"))
+	require.NoError(t, err)
+	store := NewMemoryStore()
+	reasons := []string{}
+	m, err := New(Config{
+		Keys: keys, Store: store, Origins: []string{"https://mail.example"},
+		Audit: func(_ context.Context, event string, attrs ...slog.Attr) error {
+			for _, a := range attrs {
+				if event == EventEnded && a.Key == "reason" {
+					reasons = append(reasons, a.Value.String())
+				}
+			}
+			return nil
+		},
+	})
+	require.NoError(t, err)
+	now := m.now()
+	token := newToken(newID())
+	rec := Record{
+		ID: token[:idLen], User: "anna", Token: m.hashToken(token), Generation: 1, Version: 1,
+		Since: now, Seen: now, Expires: now.Add(time.Hour), Deadline: now.Add(time.Hour),
+	}
+	m.seal(&rec, []byte{bodyFormat + 1, 0, 0, 0, 0})
+	_, err = store.Create(t.Context(), rec, 0, now)
+	require.NoError(t, err)
+	r := httptest.NewRequest("GET", "https://mail.example/", nil)
+	r.Header.Set("Cookie", cookieName+"="+token)
+	w := httptest.NewRecorder()
+	m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, ok := From(r.Context()).User()
+		require.False(t, ok)
+	})).ServeHTTP(w, r)
+	require.Equal(t, 200, w.Code)
+	require.Equal(t, []string{reasonDamaged}, reasons)
+	_, err = store.Load(t.Context(), rec.ID, now)
+	require.ErrorIs(t, err, ErrNotFound)
 }

@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -302,4 +303,26 @@ func FuzzCookieHeader(f *testing.F) {
 			require.Contains(t, strings.Join(lines, ";"), b.cookie)
 		}
 	})
+}
+
+// A stolen dump holds nothing by which somebody could sign in, and nothing that tells where the user was.
+func TestTheStoreHoldsNoSecrets(t *testing.T) {
+	spy := newSpy()
+	m := newManager(t, session.Config{Store: spy})
+	b := newBrowser(nil)
+	csrf := b.csrf(m, "")
+	secrets := []string{b.cookie[22:], csrf, "192.0.2", "Firefox", "Linux", "firefox", "linux", "\xc0\x00\x02\x07"}
+	b.signIn(t, m, "anna")
+	secrets = append(secrets, b.cookie[22:], b.csrf(m, "delete"))
+	raw, err := base64.RawURLEncoding.DecodeString(b.cookie[22:])
+	require.NoError(t, err)
+	secrets = append(secrets, string(raw), string(raw[:16]))
+	r, err := spy.Store.Load(t.Context(), b.cookie[:22], time.Now())
+	require.NoError(t, err)
+	for _, secret := range secrets {
+		for _, field := range []string{r.ID, r.User, string(r.Token[:]), r.Data} {
+			require.NotContains(t, field, secret)
+		}
+	}
+	require.NotZero(t, r.Token)
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"net/http"
 	"runtime"
 	"testing"
 	"time"
@@ -19,11 +20,29 @@ func randomID() string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
+// usualData is the length of what a Manager stores for a session that was anonymous, signed in by password, and holds
+// ten bytes of JSON under "cart". TestUsualData holds it to that.
+const usualData = 66
+
+func TestUsualData(t *testing.T) {
+	spy := newSpy()
+	m := newManager(t, session.Config{Store: spy})
+	b := newBrowser(nil)
+	b.csrf(m, "")
+	b.signIn(t, m, "anna", session.Password)
+	b.in(m, func(_ http.ResponseWriter, r *http.Request) {
+		require.NoError(t, session.NewKey[string]("cart").Set(session.From(r.Context()), "12345678")) // and two quotes
+	})
+	r, err := spy.Store.Load(t.Context(), b.cookie[:22], time.Now())
+	require.NoError(t, err)
+	require.LessOrEqual(t, len(r.Data), usualData)
+}
+
 // fill makes n sessions like those that a Manager makes: each of its own user, with a password
 // shown, bound to address and agent, and one small value.
 func fill(tb testing.TB, store *session.MemoryStore, n int, at time.Time) {
 	tb.Helper()
-	data := make([]byte, 16+2+2+8+8+11+3+len("\x04cart\x0a")+10)
+	data := make([]byte, usualData)
 	for i := range n {
 		_, _ = rand.Read(data)
 		rec := session.Record{

@@ -35,6 +35,7 @@ type app struct {
 	sec     *security
 	history history
 	outbox  *outbox
+	live    *live
 	server  *http.Server
 	mail    *smtpin.Server
 	errors  *log.Logger
@@ -56,7 +57,7 @@ var (
 
 // open makes or opens everything in the data folder and listens, but serves nothing yet. On an error nothing stays open.
 func open(ctx context.Context, o options) (a *app, err error) {
-	a = &app{errors: log.New(os.Stderr, "mail: ", log.LstdFlags), uploads: filepath.Join(o.data, "upload")}
+	a = &app{live: newLive(), errors: log.New(os.Stderr, "mail: ", log.LstdFlags), uploads: filepath.Join(o.data, "upload")}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.close())
@@ -158,12 +159,14 @@ func (a *app) serve(ctx context.Context) error {
 	start("smtp", func() error { return a.mail.Serve(a.smtp) })
 	start("sessions", func() error { return a.sec.sessions.Run(ctx) })
 	start("audit", func() error { return a.log.Run(ctx) })
+	start("history", func() error { return a.log.RunHistory(ctx, a.store.DB(), audit.SQLite) })
 	start("upkeep", func() error { a.upkeep(ctx); return nil })
 	start("outbox", func() error {
 		a.outbox.run(ctx, a.store.Unsent, func(err error) { a.errors.Print(err) })
 		return nil
 	})
 	<-ctx.Done()
+	close(a.live.over)
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 	defer cancel()
 	err := errors.Join(a.server.Shutdown(grace), a.mail.Shutdown(grace))
@@ -178,19 +181,15 @@ func (a *app) serve(ctx context.Context) error {
 // uploadTime is how old a waiting file is that only a crash can have left.
 const uploadTime = time.Hour
 
-// upkeep brings committed field history under the log's signature every second, and forgets what has run out every minute.
+// upkeep forgets every minute what has run out.
 func (a *app) upkeep(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
-	for n := 0; ; n++ {
-		_, err := a.log.SealHistory(ctx, a.store.DB(), audit.SQLite)
-		if n%60 == 0 {
-			_, errKeys := a.sec.activation.Sweep(ctx)
-			_, errPending := a.sec.flow.Sweep(ctx)
-			_, errUploads := upload.Sweep(ctx, a.uploads, uploadTime)
-			err = errors.Join(err, errKeys, errPending, errUploads)
-		}
-		if err != nil && ctx.Err() == nil {
+	for {
+		_, errKeys := a.sec.activation.Sweep(ctx)
+		_, errPending := a.sec.flow.Sweep(ctx)
+		_, errUploads := upload.Sweep(ctx, a.uploads, uploadTime)
+		if err := errors.Join(errKeys, errPending, errUploads); err != nil && ctx.Err() == nil {
 			a.errors.Print(err)
 		}
 		select {
@@ -240,6 +239,7 @@ func (a *app) deliver(ctx context.Context, mailbox string, trace, raw []byte, m 
 	if err != nil {
 		return err
 	}
+	a.live.tell(mailbox)
 	return a.log.Record(audit.WithActor(ctx, audit.Job("smtp")), eventDelivered,
 		slog.String("mailbox", mailbox), slog.String("message", id), slog.Int64("bytes", int64(len(raw))))
 }

@@ -74,7 +74,7 @@ func verifyCommand(ctx context.Context, data, kept string, out io.Writer) error 
 		return err
 	}
 	defer db.Close()
-	history, err := audit.VerifyHistory(ctx, db, audit.SQLite, audit.Query(ctx, audit.Filter{Event: audit.EventHistorySealed}, nil, dir))
+	history, err := audit.VerifyHistory(ctx, db, audit.SQLite, audit.Query(ctx, audit.Filter{Event: "history"}, nil, dir))
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func (a *app) verify(r *http.Request, seen scope) (verdict, error) {
 	if !report.OK() {
 		return verdict{FirstBad: badRecord(report), Problem: report.Problem, Bad: a.badRows(r, report, seen)}, nil
 	}
-	history, err := audit.VerifyHistory(ctx, a.store.DB(), audit.SQLite, a.log.Query(ctx, audit.Filter{Event: audit.EventHistorySealed}))
+	history, err := audit.VerifyHistory(ctx, a.store.DB(), audit.SQLite, a.log.Query(ctx, audit.Filter{Event: "history"}))
 	if err != nil {
 		return verdict{}, err
 	}

@@ -119,6 +119,8 @@ func (r *running) browser(t testing.TB) *browser {
 	}}
 }
 
+const userAgent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
 // An answer is a response that was read to its end.
 type answer struct {
 	status int
@@ -130,13 +132,16 @@ func (b *browser) do(method, path string, body io.Reader, header map[string]stri
 	b.t.Helper()
 	req, err := http.NewRequest(method, b.base+path, body)
 	require.NoError(b.t, err)
-	req.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
+	req.Header.Set("User-Agent", userAgent)
 	for k, v := range header {
 		req.Header.Set(k, v)
 	}
 	resp, err := b.client.Do(req)
 	require.NoError(b.t, err)
 	defer resp.Body.Close()
+	if resp.Header.Get("Content-Type") == "text/event-stream" { // has no end of its own
+		return answer{resp.StatusCode, resp.Header, ""}
+	}
 	data, err := io.ReadAll(resp.Body)
 	require.NoError(b.t, err)
 	return answer{resp.StatusCode, resp.Header, string(data)}

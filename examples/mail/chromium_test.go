@@ -149,9 +149,9 @@ func TestTheWayInChromium(t *testing.T) {
 		chromedp.WaitVisible(`#verdict.good`))
 	r.outboxHas(t, "An answer from the browser")
 	shot(t, ctx, "audit")
-	do(chromedp.Click(`a[href="/account"]`), chromedp.WaitVisible(`h2`))
+	do(chromedp.Click(`a[href="/account"]`), chromedp.WaitVisible(`a[href="/account"][aria-current=page]`))
 	shot(t, ctx, "account")
-	do(chromedp.Submit(`form[action="/logout"] button`), chromedp.WaitVisible(`input[name=password]`))
+	do(chromedp.Click(`form[action="/logout"] button`), chromedp.WaitVisible(`input[name=password]`))
 
 	require.Zero(t, ran.Load(), "the letter ran something")
 	require.Zero(t, other.hits.Load(), "the letter loaded something")

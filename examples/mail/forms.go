@@ -42,6 +42,10 @@ type deviceForm struct {
 	ID string `in:"path id" rule:"identifier,max=40"`
 }
 
+type boxForm struct {
+	Box string `in:"path box" rule:"slug,max=40"`
+}
+
 type inboxForm struct {
 	Box    string `in:"path box" rule:"slug,max=40"`
 	Status string `in:"query status" rule:"oneof=open|closed" opt:""`
@@ -96,7 +100,7 @@ type assignForm struct {
 
 // An EventFilter narrows the events of an audit page and of its export.
 type EventFilter struct {
-	Class  string         `in:"query class" rule:"slug,max=40" opt:""`
+	Class  string         `in:"query class" rule:"login,max=40" opt:""`
 	Event  string         `in:"query event" rule:"login,max=60" opt:""`   // a name, or its beginning up to a dot
 	Person string         `in:"query person" rule:"login,max=254" opt:""` // what they sign in with, or their id
 	From   *validate.Date `in:"query from" opt:""`
@@ -132,5 +136,5 @@ type attachmentForm struct {
 }
 
 type assetForm struct {
-	File string `in:"path file" rule:"oneof=pico.css|app.css"`
+	File string `in:"path file" rule:"oneof=pico.css|app.css|live.js"`
 }

@@ -81,7 +81,7 @@ func (a *app) inbox(w http.ResponseWriter, r *http.Request, in inboxForm) {
 type letter struct {
 	ID, From, To, Sent, Problem, Text string
 	Outgoing, HTML, Erased            bool
-	Blocked                           int
+	Blocked, Pictures                 int
 	Deceptive                         []string
 	Attachments                       []store.Attachment
 }
@@ -123,7 +123,7 @@ func show(m store.Message, remote bool) letter {
 	}
 	if l.HTML {
 		_, report, _ := washer(m, remote, nil).Wash(m.HTML)
-		l.Blocked, l.Deceptive = report.Blocked, report.Deceptive
+		l.Blocked, l.Pictures, l.Deceptive = report.Blocked, report.Pictures, report.Deceptive
 	}
 	for _, attached := range m.Attachments {
 		attached.Name = sanitize.Filename(attached.Name)
@@ -224,7 +224,7 @@ func (a *app) back(w http.ResponseWriter, r *http.Request, box, id string) {
 	http.Redirect(w, r, "/m/"+box+"/c/"+id, http.StatusSeeOther)
 }
 
-// asset serves the style sheets.
+// asset serves the style sheets and the one script.
 func (a *app) asset(w http.ResponseWriter, r *http.Request, in assetForm) {
 	file, err := webFiles.Open("web/static/" + in.File)
 	if err != nil {
@@ -232,7 +232,11 @@ func (a *app) asset(w http.ResponseWriter, r *http.Request, in assetForm) {
 		return
 	}
 	defer file.Close()
-	w.Header().Set("Content-Type", "text/css; charset=utf-8")
+	kind := "text/css; charset=utf-8"
+	if strings.HasSuffix(in.File, ".js") {
+		kind = "text/javascript; charset=utf-8"
+	}
+	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Cache-Control", "public, max-age=3600")
 	_, _ = io.Copy(w, file)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/skans-go/skans/authz"
 	"github.com/skans-go/skans/examples/mail/internal/store"
 	"github.com/skans-go/skans/sanitize"
+	"github.com/skans-go/skans/sanitize/headers"
 	"github.com/skans-go/skans/session"
 )
 
@@ -24,6 +25,7 @@ type page struct {
 	Menu    []menuItem
 	User    string // who is signed in; empty: nobody
 	CSRF    string
+	Nonce   string // lets this response's script run
 	Problem string // what went wrong with the form that this page answers
 }
 
@@ -44,7 +46,7 @@ func (a *app) render(w http.ResponseWriter, r *http.Request, name authz.Page, ti
 
 func (a *app) renderStatus(w http.ResponseWriter, r *http.Request, status int, name authz.Page, title string, view view) {
 	p := view.base()
-	p.Title = title
+	p.Title, p.Nonce = title, headers.Nonce(r.Context())
 	p.CSRF = session.From(r.Context()).CSRF("")
 	if _, signedIn := session.From(r.Context()).User(); signedIn {
 		person, err := a.person(r)

@@ -28,6 +28,7 @@ const (
 	pageHome         = authz.Page("home")
 	pageAccount      = authz.Page("account")
 	pageInbox        = authz.Page("mail/inbox")
+	pageEvents       = authz.Page("mail/events")
 	pageConversation = authz.Page("mail/conversation")
 	pageFrame        = authz.Page("mail/frame")
 	pageRaw          = authz.Page("mail/raw")
@@ -80,6 +81,7 @@ var policy = authz.Policy{
 		pageAccount: authz.Allow(staff).Menu("Account", 90),
 
 		pageInbox:        authz.Allow(visitor).In("box"),
+		pageEvents:       authz.Allow(visitor).In("box"),
 		pageConversation: authz.Allow(visitor).In("box").Of("id"),
 		pageFrame:        authz.Allow(visitor).In("box").Of("id"),
 		pageRaw:          authz.Allow(visitor).In("box").Of("id"),

@@ -29,6 +29,7 @@ func (a *app) routes(g *authz.Guard) {
 	handle(a, "POST /account/devices/{id}/end", doEndDevice, a.endDevice)
 
 	handle(a, "GET /m/{box}", pageInbox, a.inbox)
+	passive(a, "GET /m/{box}/events", pageEvents, a.events)
 	handle(a, "GET /m/{box}/c/{id}", pageConversation, a.conversation)
 	handle(a, "POST /m/{box}/c/{id}/reply", doReply, a.reply)
 	handle(a, "POST /m/{box}/c/{id}/status", doStatus, a.status)
@@ -51,10 +52,19 @@ func (a *app) routes(g *authz.Guard) {
 
 // handle registers one handler: the rule decides, then the schema reads, then the handler gets a typed value.
 func handle[T any](a *app, pattern string, name authz.Name, handler func(http.ResponseWriter, *http.Request, T)) {
+	a.sec.guard.Handle(pattern, name, read(a, pattern, handler))
+}
+
+// passive registers a handler whose requests are no activity: a page that is left open does not keep a session alive.
+func passive[T any](a *app, pattern string, name authz.Name, handler func(http.ResponseWriter, *http.Request, T)) {
+	a.sec.guard.Handle(pattern, name, session.Passive(read(a, pattern, handler)))
+}
+
+func read[T any](a *app, pattern string, handler func(http.ResponseWriter, *http.Request, T)) http.Handler {
 	method, _, _ := strings.Cut(pattern, " ")
 	schema := validate.Must[T](validate.Options{Methods: []string{method}, UploadDir: a.uploads, Refuse: a.refused, Audit: a.log.Record})
 	a.schemas = append(a.schemas, schema.Describe())
-	a.sec.guard.Handle(pattern, name, schema.Handle(handler))
+	return schema.Handle(handler)
 }
 
 // refused answers whatever a layer refuses: one page that tells nothing but the reference id, which the log has too.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -191,4 +192,28 @@ func TestAuditCommand(t *testing.T) {
 		_, err := command(bad...)
 		require.ErrorContains(t, err, "usage")
 	}
+}
+
+// A mail client that somebody else wrote delivers too.
+func TestSwaksDelivers(t *testing.T) {
+	swaks, err := exec.LookPath("swaks")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("swaks is not installed: apt-get install swaks")
+		}
+		t.Skip("swaks is not installed: apt-get install swaks")
+	}
+	r := start(t, t.TempDir(), false)
+	out, err := exec.Command(swaks, "--server", r.smtpAddr(), "--tls", "--to", "mail@localhost", "--from", "customer@example.org",
+		"--header", "Subject: From swaks", "--body", "Hello from swaks", "--attach", "way_test.go").CombinedOutput()
+	require.NoError(t, err, string(out))
+	all, err := r.store.Conversations(t.Context(), "mail", "", 0, 10)
+	require.NoError(t, err)
+	require.Len(t, all, 1)
+	messages, err := r.store.Messages(t.Context(), "mail", all[0].ID)
+	require.NoError(t, err)
+	require.Equal(t, "From swaks", messages[0].Subject)
+	require.Contains(t, messages[0].Text, "Hello from swaks")
+	require.Len(t, messages[0].Attachments, 1)
+	require.Empty(t, messages[0].Problem)
 }

@@ -10,11 +10,11 @@ const maxKeys = 1 << 18
 
 // NewMemoryStore returns a Store for one process. It holds 262,144 counts; beyond that, a new one displaces the
 // smallest of a few old ones, so that the counts which keep an attacker out are the last to go.
-func NewMemoryStore() Store { return &memoryStore{counts: map[Key]count{}, max: maxKeys} }
+func NewMemoryStore() Store { return &memoryStore{counts: map[Key]*count{}, max: maxKeys} }
 
 type memoryStore struct {
 	mu     sync.Mutex
-	counts map[Key]count
+	counts map[Key]*count
 	max    int
 }
 
@@ -24,38 +24,48 @@ type count struct {
 	expires int64
 }
 
+func (c *count) state() State {
+	if c == nil {
+		return State{}
+	}
+	return c.State
+}
+
 func (m *memoryStore) Take(ctx context.Context, now int64, buckets []Bucket) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	open := true
+	for m.max-len(m.counts) < len(buckets) && len(m.counts) > 0 {
+		m.makeRoom(now) // first, so that it does not hit what is counted below
+	}
+	var room [8]*count
+	found, open := room[:0], true
 	for i := range buckets {
 		b := &buckets[i]
-		b.State = m.counts[b.Key].State
+		c := m.counts[b.Key]
+		b.State = c.state()
 		open = open && b.Limit.Wait(b.State, now) == 0
+		found = append(found, c)
 	}
 	if !open {
 		return false, nil
 	}
 	for i := range buckets {
-		b := &buckets[i]
-		after := b.Limit.Count(b.State, now)
-		if b.State.Count == 0 {
-			m.makeRoom(now)
+		b, c := &buckets[i], found[i]
+		if c == nil {
+			c = &count{}
+			m.counts[b.Key] = c
 		}
-		m.counts[b.Key] = count{after, b.Limit.Expires(after)}
+		c.State = b.Limit.Count(b.State, now)
+		c.expires = b.Limit.Expires(c.State)
 	}
 	return true, nil
 }
 
-// makeRoom drops one count when the store is full: an expired one or the smallest of eight that the map happens to
-// yield first.
+// makeRoom drops one count: an expired one, or the smallest of eight that the map happens to yield first.
 func (m *memoryStore) makeRoom(now int64) {
-	if len(m.counts) < m.max {
-		return
-	}
 	var victim Key
 	least, seen := -1, 0
 	for k, c := range m.counts {
@@ -80,7 +90,7 @@ func (m *memoryStore) Look(ctx context.Context, buckets []Bucket) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i := range buckets {
-		buckets[i].State = m.counts[buckets[i].Key].State
+		buckets[i].State = m.counts[buckets[i].Key].state()
 	}
 	return nil
 }
@@ -91,7 +101,7 @@ func (m *memoryStore) Refund(ctx context.Context, r Refund) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	spent := m.counts[r.Source].Count
+	spent := m.counts[r.Source].state().Count
 	delete(m.counts, r.Source)
 	for _, k := range r.Targets {
 		m.subtract(k, spent)
@@ -115,7 +125,6 @@ func (m *memoryStore) subtract(k Key, n int) {
 		return
 	}
 	c.Count -= n
-	m.counts[k] = c
 }
 
 func (m *memoryStore) Sweep(ctx context.Context, now int64) (int, error) {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -29,4 +31,24 @@ func TestFullStoreKeepsTheLargestCounts(t *testing.T) {
 		require.LessOrEqual(t, throttle.Len(store), size)
 	}
 	require.Positive(t, reserve(t, l, victim).RetryAfter)
+}
+
+func TestRunSweeps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := throttle.NewSmallStore(1000)
+		l := newLimiter(t, func(c *throttle.Config) { c.Store = store })
+		reserve(t, l, throttle.Attempt{Name: "anna", Addr: home})
+		require.Equal(t, 4, throttle.Len(store), "pair, name, address, streak")
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- l.Run(ctx) }()
+		time.Sleep(time.Hour + 5*time.Minute)
+		synctest.Wait()
+		require.Equal(t, 2, throttle.Len(store), "address and streak are forgotten")
+		time.Sleep(24 * time.Hour)
+		synctest.Wait()
+		require.Zero(t, throttle.Len(store))
+		stop()
+		require.ErrorIs(t, <-ended, context.Canceled)
+	})
 }

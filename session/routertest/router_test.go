@@ -31,7 +31,6 @@ func action(param func(*http.Request) string) http.Handler {
 	return session.Action("delete", param, http.HandlerFunc(deleted))
 }
 
-
 func routers() map[string]http.Handler {
 	std := http.NewServeMux()
 	std.HandleFunc("GET /whoami", whoami)

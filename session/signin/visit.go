@@ -15,6 +15,7 @@ import (
 
 	"github.com/skans-go/skans/internal/clientaddr"
 	"github.com/skans-go/skans/internal/refusal"
+	"github.com/skans-go/skans/password"
 	"github.com/skans-go/skans/password/throttle"
 	"github.com/skans-go/skans/session"
 )
@@ -47,10 +48,22 @@ func (f *Flow) visit(w http.ResponseWriter, r *http.Request, pathway string) *vi
 	if w != nil {
 		w.Header().Set("Cache-Control", "no-store") // the answer may show the secret of an enrolment
 	}
+	addr := clientaddr.From(r, f.cfg.Proxies)
 	return &visit{
-		Flow: f, ctx: ctx, cancel: cancel, w: w, r: r, s: session.From(r.Context()), pathway: pathway,
-		addr: clientaddr.From(r, f.cfg.Proxies),
+		Flow: f, ctx: password.WithOrigin(ctx, network(addr)), cancel: cancel, w: w, r: r, s: session.From(r.Context()), pathway: pathway,
+		addr: addr,
 	}
+}
+
+// network is whom the queue for hashing counts as one, so that nobody fills it alone: an IPv4 address, or an IPv6 /64, which one
+// customer gets.
+func network(addr netip.Addr) string {
+	if addr.Is6() {
+		if prefix, err := addr.Prefix(64); err == nil {
+			return prefix.String()
+		}
+	}
+	return addr.String()
 }
 
 // end releases the timer of the visit.

@@ -76,7 +76,7 @@ func variants(word []byte, whole bool) bool {
 	}
 	var space [LongestForm]byte
 	spelt := leet(space[:0], word, 'i')
-	if known(word) || known(spelt) {
+	if known(word) || !bytes.Equal(spelt, word) && known(spelt) {
 		return true
 	}
 	slices.Reverse(spelt)
