@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/skans-go/skans"
 	"github.com/skans-go/skans/examples/mail/internal/message"
 	"github.com/skans-go/skans/examples/mail/internal/store"
 	"github.com/skans-go/skans/validate/upload"
@@ -46,6 +47,9 @@ func (a *app) compose(r *http.Request, in replyForm, files []message.Part) (m st
 		return m, nil, err
 	}
 	c, err := a.store.Conversation(ctx, in.Box, in.ID)
+	if err == nil && c.Erased {
+		err = skans.ErrErased
+	}
 	if err != nil {
 		return m, nil, err
 	}

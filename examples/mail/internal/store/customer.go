@@ -75,7 +75,15 @@ func (s *Store) Erase(ctx context.Context, mailbox, customer string) (skans.Rece
 	if err != nil {
 		return skans.Receipt{}, nil, err
 	}
-	err = s.Tx(ctx, func(tx *sql.Tx) error {
+	if err := s.forget(ctx, customer); err != nil {
+		return skans.Receipt{}, nil, err
+	}
+	return receipt, letters, nil
+}
+
+// forget removes what stands in the tables in the clear about a customer whose key was destroyed.
+func (s *Store) forget(ctx context.Context, customer string) error {
+	err := s.Tx(ctx, func(tx *sql.Tx) error {
 		for _, statement := range []string{
 			"delete from outbox where message in (select id from message where customer = ?)",
 			"update attachment set name = '', type = '', cid = '' where message in (select id from message where customer = ?)",
@@ -90,9 +98,23 @@ func (s *Store) Erase(ctx context.Context, mailbox, customer string) (skans.Rece
 		return nil
 	})
 	if err != nil {
-		return skans.Receipt{}, nil, err
+		return err
 	}
-	return receipt, letters, s.flush(ctx)
+	return s.flush(ctx)
+}
+
+// finishErasures forgets the customers whose key was destroyed just before a crash.
+func (s *Store) finishErasures(ctx context.Context) error {
+	half, err := collect(ctx, s.db, func(row interface{ Scan(...any) error }) (id string, err error) {
+		err = row.Scan(&id)
+		return id, err
+	}, "select customer.id from customer join subject_key on subject_key.subject = customer.id where subject_key.erased <> 0")
+	for _, customer := range half {
+		if err == nil {
+			err = s.forget(ctx, customer)
+		}
+	}
+	return err
 }
 
 // here fails for a customer who was erased since their letter was sealed: its names and addresses must not be stored.

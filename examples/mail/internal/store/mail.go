@@ -91,7 +91,7 @@ func (s *Store) Deliver(ctx context.Context, mailbox string, trace, raw []byte, 
 func (s *Store) thread(ctx context.Context, tx *sql.Tx, mailbox, customer string, m message.Message) (string, error) {
 	for _, ref := range m.References {
 		var id string
-		err := tx.QueryRowContext(ctx, "select conversation from message where mailbox = ? and message_id = ? limit 1", mailbox, ref).Scan(&id)
+		err := tx.QueryRowContext(ctx, "select conversation from message where mailbox = ? and message_id = ? and message_id <> '' limit 1", mailbox, ref).Scan(&id)
 		if one(err) == ErrNotFound {
 			continue
 		}

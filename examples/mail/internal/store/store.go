@@ -52,7 +52,10 @@ func Open(ctx context.Context, path string, keys *skans.Keyring, vault func(skan
 		return nil, fmt.Errorf("database: %w", err)
 	}
 	s := &Store{db: db, keys: keys}
-	if err := s.prepare(ctx, further); err != nil {
+	if err = s.prepare(ctx, further); err == nil {
+		err = s.finishErasures(ctx)
+	}
+	if err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("database %s: %w", path, err)
 	}
