@@ -76,6 +76,20 @@ func TestBreachedFailsOpenWithAnEvent(t *testing.T) {
 	}
 }
 
+// A service that answers with a redirect could send the prefix anywhere: none is followed, not even to where the list is.
+func TestBreachedFollowsNoRedirect(t *testing.T) {
+	followed := false
+	rule := rangeService(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/elsewhere" {
+			followed = true
+			return
+		}
+		http.Redirect(w, r, "/elsewhere", http.StatusFound)
+	})
+	require.Nil(t, rule.Check(context.Background(), leaked, password.About{}))
+	require.False(t, followed)
+}
+
 func TestBreachedRefusesWhatItCannotRecord(t *testing.T) {
 	rule := rangeService(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
 	rule.Audit = func(context.Context, string, ...slog.Attr) error { return errors.New("disk full") }

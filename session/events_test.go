@@ -72,6 +72,8 @@ func TestConfigErrorsSayWhatToDo(t *testing.T) {
 		"address binding": {session.Config{Keys: keys, Origins: good, Bind: session.Bind{Address: 9}}, "Bind.Address"},
 		"agent binding":   {session.Config{Keys: keys, Origins: good, Bind: session.Bind{Agent: -1}}, "Bind.Agent"},
 		"proxy":           {session.Config{Keys: keys, Origins: good, Proxies: make([]netip.Prefix, 1)}, "Proxies"},
+		"any proxy":       {session.Config{Keys: keys, Origins: good, Proxies: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}, "everybody"},
+		"mapped proxy":    {session.Config{Keys: keys, Origins: good, Proxies: []netip.Prefix{netip.MustParsePrefix("::ffff:10.0.0.0/104")}}, "never matches"},
 		"timeout":         {session.Config{Keys: keys, Origins: good, Timeout: -1}, "Timeout"},
 	} {
 		t.Run(name, func(t *testing.T) {

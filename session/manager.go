@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/skans-go/skans"
+	"github.com/skans-go/skans/internal/clientaddr"
 )
 
 // Config configures a [Manager]. Keys and Origins are required; the zero value of everything else is the safe one.
@@ -96,10 +97,8 @@ func New(cfg Config) (*Manager, error) {
 	case cfg.Bind.Agent < AgentFamily || cfg.Bind.Agent > InsecureAgentOff:
 		return nil, errors.New("session: Config.Bind.Agent is none of the constants")
 	}
-	for _, p := range cfg.Proxies {
-		if !p.IsValid() {
-			return nil, errors.New("session: Config.Proxies has an invalid prefix; write 127.0.0.0/8 or ::1/128")
-		}
+	if err := clientaddr.Check(cfg.Proxies); err != nil {
+		return nil, fmt.Errorf("session: Config.Proxies: %w", err)
 	}
 	cfg.Origins, cfg.Proxies = slices.Clone(cfg.Origins), slices.Clone(cfg.Proxies)
 	if cfg.Store == nil {

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -22,7 +21,9 @@ type MemoryStore struct {
 	seed   maphash.Seed
 	shards [memShards]memShard
 	users  [memShards]memUsers
-	cursor atomic.Uint32 // where Sweep goes on
+
+	sweeping sync.Mutex // held by the one sweep that runs, before any other lock
+	cursor   int        // the shard at which it goes on
 }
 
 const memShards = 1 << memShardBits
@@ -352,29 +353,35 @@ func (s *MemoryStore) ByUser(_ context.Context, user string, now time.Time) iter
 	}
 }
 
-// Sweep is described at [Store]. It looks at sessions whose time may have come and at no others.
+// Sweep is described at [Store]. It looks at sessions whose time may have come and at no others. Sweeps take turns, so
+// that one which finds less than its limit has left nothing to another.
 func (s *MemoryStore) Sweep(_ context.Context, limit int, now time.Time) (int, error) {
+	s.sweeping.Lock()
+	defer s.sweeping.Unlock()
 	n := 0
 	for range memShards {
-		sh := &s.shards[s.cursor.Load()%memShards]
-		for {
-			due := sh.due(now, min(limit-n, memSweep))
+		if n += s.sweepShard(&s.shards[s.cursor], limit-n, now); n >= limit {
+			break
+		}
+		s.cursor = (s.cursor + 1) % memShards
+	}
+	return n, nil
+}
+
+// sweepShard removes at most limit rows of a shard. It takes the shard's lock anew for each memSweep rows that it looks
+// at, and for each that it removes.
+func (s *MemoryStore) sweepShard(sh *memShard, limit int, now time.Time) (n int) {
+	var due []memDue
+	for _, at := range sh.dueBuckets(now) {
+		sh.begin(at)
+		for more := true; more && n < limit; {
+			due, more = sh.look(at, now, limit-n, due[:0])
 			for _, d := range due {
 				if s.remove(d.id, d.user, func(row *memRow) bool { return !row.live(now) }) {
 					n++
 				}
 			}
-			if n >= limit {
-				return n, nil
-			}
-			if len(due) < memSweep {
-				break
-			}
 		}
-		s.cursor.Add(1)
 	}
-	return n, nil
+	return n
 }
-
-// memSweep is how many rows are looked for under one lock.
-const memSweep = 128

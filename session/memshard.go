@@ -28,6 +28,7 @@ type memShard struct {
 	free    uint32            // place+1 of the first free row, linked by next; 0: none
 	used    uint32            // rows ever used
 	buckets map[uint32]uint32 // first place+1 of each bucket's chain
+	walk    uint32            // place+1 of the row at which the sweep of a chain goes on; 0: at its end
 }
 
 // A memRow is a session in 88 bytes, and its user and data in one string. All times are in milliseconds, and count from
@@ -147,7 +148,7 @@ func (s *memShard) insert(id memID, r *Record) uint32 {
 
 func (s *memShard) remove(slot uint32) {
 	row := s.row(slot)
-	s.unlink(row)
+	s.unlink(slot, row)
 	s.table.remove(slot, s.hash)
 	*row = memRow{text: "\x00", next: s.free}
 	s.free = slot + 1
@@ -177,7 +178,10 @@ func (s *memShard) link(slot uint32, row *memRow) {
 	s.buckets[at] = slot + 1
 }
 
-func (s *memShard) unlink(row *memRow) {
+func (s *memShard) unlink(slot uint32, row *memRow) {
+	if s.walk == slot+1 {
+		s.walk = row.next
+	}
 	if row.next != 0 {
 		s.row(row.next - 1).prev = row.prev
 	}
@@ -197,9 +201,28 @@ func (s *memShard) update(slot uint32, set func(*memRow)) {
 	before := row.at(row.expires)
 	set(row)
 	if row.at(row.expires).Before(before) {
-		s.unlink(row)
+		s.unlink(slot, row)
 		s.link(slot, row)
 	}
+}
+
+// dueBuckets returns the buckets whose time has come.
+func (s *memShard) dueBuckets(now time.Time) (all []uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for at := range s.buckets {
+		if at <= bucketOf(now) {
+			all = append(all, at)
+		}
+	}
+	return all
+}
+
+// begin makes the first row of a bucket the next to look at.
+func (s *memShard) begin(at uint32) {
+	s.mu.Lock()
+	s.walk = s.buckets[at]
+	s.mu.Unlock()
 }
 
 // A memDue is a row whose time has come.
@@ -208,28 +231,29 @@ type memDue struct {
 	user string
 }
 
-// due returns at most limit rows that have expired, and moves on those that were touched since they were put into a bucket.
-func (s *memShard) due(now time.Time, limit int) (due []memDue) {
+// memSweep is how many rows a sweep looks at before it lets go of the lock. Neither how many sessions there are nor how
+// many of them expire at once lengthens that.
+const memSweep = 128
+
+// look goes on in the chain of bucket at and looks at no more than memSweep rows. It appends at most room that have
+// expired to due, moves on those that were touched since they were put there, and tells whether there are more to look at.
+func (s *memShard) look(at uint32, now time.Time, room int, due []memDue) ([]memDue, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for at, head := range s.buckets {
-		if at > bucketOf(now) {
-			continue
+	for range memSweep {
+		if s.walk == 0 || room <= len(due) {
+			break
 		}
-		for place := head; place != 0; {
-			row := s.row(place - 1)
-			next := row.next
-			switch {
-			case !row.live(now):
-				if due = append(due, memDue{row.id, row.user()}); len(due) >= limit {
-					return due
-				}
-			case bucketOf(row.at(row.expires)) != at:
-				s.unlink(row)
-				s.link(place-1, row)
-			}
-			place = next
+		slot := s.walk - 1
+		row := s.row(slot)
+		s.walk = row.next
+		switch {
+		case !row.live(now):
+			due = append(due, memDue{row.id, row.user()})
+		case bucketOf(row.at(row.expires)) != at:
+			s.unlink(slot, row)
+			s.link(slot, row)
 		}
 	}
-	return due
+	return due, s.walk != 0
 }
