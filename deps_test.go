@@ -67,6 +67,7 @@ var mayImport = map[string][]string{
 	},
 	"sanitize/headers": {"internal/clientaddr", "internal/refusal", "sanitize"},
 
+	"examples/argon2cost": {"password"},
 	"examples/quickstart": {".", "password", "password/throttle", "session", "session/signin", "validate"},
 }
 

@@ -6,18 +6,26 @@ import (
 	"github.com/skans-go/skans/session"
 )
 
-// account shows a person's own second factor and devices.
+type device struct {
+	ID, Since, Seen string
+	Current         bool
+}
+
+type accountView struct {
+	page
+	Factor   bool
+	Recovery int
+	Sessions []device
+	Done     string
+	Problems []string // with a new password
+}
+
+// account shows a person's own password form, second factor and devices.
 func (a *app) account(w http.ResponseWriter, r *http.Request, _ none) {
-	type device struct {
-		ID, Since, Seen string
-		Current         bool
-	}
-	view := &struct {
-		page
-		Factor   bool
-		Recovery int
-		Sessions []device
-	}{}
+	a.showAccount(w, r, http.StatusOK, accountView{})
+}
+
+func (a *app) showAccount(w http.ResponseWriter, r *http.Request, status int, view accountView) {
 	current := session.From(r.Context())
 	user, _ := current.User()
 	factor, err := a.sec.factors.Status(r.Context(), user)
@@ -33,7 +41,7 @@ func (a *app) account(w http.ResponseWriter, r *http.Request, _ none) {
 		}
 		view.Sessions = append(view.Sessions, device{info.ID, when(info.Since), when(info.Seen), info.ID == current.ID()})
 	}
-	a.render(w, r, pageAccount, "Account", view)
+	a.renderStatus(w, r, status, pageAccount, "Account", &view)
 }
 
 // endDevice ends one of a person's own sessions; anybody else's is not found.

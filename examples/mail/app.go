@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -20,12 +21,14 @@ import (
 	"github.com/skans-go/skans/examples/mail/internal/message"
 	"github.com/skans-go/skans/examples/mail/internal/smtpin"
 	"github.com/skans-go/skans/examples/mail/internal/store"
+	"github.com/skans-go/skans/sanitize"
 	"github.com/skans-go/skans/validate/upload"
 )
 
 // An app is the running mailbox.
 type app struct {
 	base    string // https://localhost:8443
+	sender  string // of the program's own letters
 	web     net.Listener
 	smtp    net.Listener
 	store   *store.Store
@@ -57,7 +60,9 @@ var (
 
 // open makes or opens everything in the data folder and listens, but serves nothing yet. On an error nothing stays open.
 func open(ctx context.Context, o options) (a *app, err error) {
-	a = &app{live: newLive(), errors: log.New(os.Stderr, "mail: ", log.LstdFlags), uploads: filepath.Join(o.data, "upload")}
+	a = &app{
+		sender: cmp.Or(o.from, defaultFrom), live: newLive(), errors: log.New(os.Stderr, "mail: ", log.LstdFlags), uploads: filepath.Join(o.data, "upload"),
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.close())
@@ -88,6 +93,13 @@ func open(ctx context.Context, o options) (a *app, err error) {
 	}
 	if a.outbox, err = newOutbox(filepath.Join(o.data, "outbox")); err != nil {
 		return a, err
+	}
+	if o.relay != "" {
+		relay, err := newRelay(o.relay)
+		if err != nil {
+			return a, err
+		}
+		a.outbox.send = relay.send
 	}
 	if err := a.openLog(ctx, filepath.Join(o.data, "audit"), keys); err != nil {
 		return a, err
@@ -160,9 +172,11 @@ func (a *app) serve(ctx context.Context) error {
 	start("sessions", func() error { return a.sec.sessions.Run(ctx) })
 	start("audit", func() error { return a.log.Run(ctx) })
 	start("history", func() error { return a.log.RunHistory(ctx, a.store.DB(), audit.SQLite) })
+	start("throttle", func() error { return a.sec.limiter.Run(ctx) })
+	start("letters", func() error { return a.sec.activation.Run(audit.WithActor(ctx, audit.Job("letters"))) })
 	start("upkeep", func() error { a.upkeep(ctx); return nil })
 	start("outbox", func() error {
-		a.outbox.run(ctx, a.store.Unsent, func(err error) { a.errors.Print(err) })
+		a.outbox.run(ctx, a.store.Unsent, func(err error) { a.unsent(ctx, err) })
 		return nil
 	})
 	<-ctx.Done()
@@ -186,10 +200,9 @@ func (a *app) upkeep(ctx context.Context) {
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
 	for {
-		_, errKeys := a.sec.activation.Sweep(ctx)
 		_, errPending := a.sec.flow.Sweep(ctx)
 		_, errUploads := upload.Sweep(ctx, a.uploads, uploadTime)
-		if err := errors.Join(errKeys, errPending, errUploads); err != nil && ctx.Err() == nil {
+		if err := errors.Join(errPending, errUploads); err != nil && ctx.Err() == nil {
 			a.errors.Print(err)
 		}
 		select {
@@ -242,6 +255,17 @@ func (a *app) deliver(ctx context.Context, mailbox string, trace, raw []byte, m 
 	a.live.tell(mailbox)
 	return a.log.Record(audit.WithActor(ctx, audit.Job("smtp")), eventDelivered,
 		slog.String("mailbox", mailbox), slog.String("message", id), slog.Int64("bytes", int64(len(raw))))
+}
+
+// unsent tells of letters that could not be sent, and records it when one was given up.
+func (a *app) unsent(ctx context.Context, err error) {
+	a.errors.Print(sanitize.Log(err.Error()))
+	if !errors.Is(err, store.ErrGivenUp) {
+		return
+	}
+	if err := a.log.Record(audit.WithActor(ctx, audit.Job("outbox")), eventGivenUp, slog.String("reason", "given up")); err != nil {
+		a.errors.Print(err)
+	}
 }
 
 // refusedLetter records that a letter was turned away.

@@ -14,13 +14,16 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/skans-go/skans"
+	"github.com/skans-go/skans/examples/mail/internal/message"
 	"github.com/skans-go/skans/totp/totptest"
 )
 
@@ -30,6 +33,9 @@ type running struct {
 	dir     string
 	console string // what it printed at the start
 	stop    func()
+	courier atomic.Pointer[func(ctx context.Context, id string, raw []byte) error] // nil: the outbox's own way to send
+	sent    chan message.Message                                                   // what left the outbox
+	passed  []message.Message                                                      // what letter has taken from sent and was not asked for yet
 }
 
 // start serves the mailbox of a data folder.
@@ -43,10 +49,20 @@ func start(t testing.TB, dir string, demo bool) *running {
 	}
 	var console bytes.Buffer
 	require.NoError(t, a.printActivations(ctx, &console))
+	r := &running{app: a, dir: dir, console: console.String(), sent: make(chan message.Message, 1000)}
+	send := a.outbox.send
+	a.outbox.send = func(ctx context.Context, id string, raw []byte) error {
+		if other := r.courier.Load(); other != nil {
+			return (*other)(ctx, id, raw)
+		}
+		if m, err := message.Parse(ctx, raw); err == nil {
+			r.sent <- m
+		}
+		return send(ctx, id, raw)
+	}
 	done := make(chan error, 1)
 	go func() { done <- a.serve(ctx) }()
 	stopped := false
-	r := &running{app: a, dir: dir, console: console.String()}
 	r.stop = func() {
 		if stopped {
 			return
@@ -66,6 +82,38 @@ func (r *running) link(t testing.TB, name string) string {
 	found := regexp.MustCompile(`Activate ` + regexp.QuoteMeta(name) + ` [^\n]*\n\s+(\S+)`).FindStringSubmatch(r.console)
 	require.NotNil(t, found, "no link for %s in:\n%s", name, r.console)
 	return strings.TrimPrefix(found[1], r.base)
+}
+
+// letter waits for a letter that the mailbox sent to an address, with a text, and returns its text.
+func (r *running) letter(t testing.TB, to, text string) string {
+	t.Helper()
+	for i, m := range r.passed {
+		if m.To == to && strings.Contains(m.Text, text) {
+			r.passed = slices.Delete(r.passed, i, i+1)
+			return m.Text
+		}
+	}
+	for late := time.After(30 * time.Second); ; {
+		select {
+		case m := <-r.sent:
+			if m.To == to && strings.Contains(m.Text, text) {
+				return m.Text
+			}
+			r.passed = append(r.passed, m)
+		case <-late:
+			require.FailNow(t, "no such letter", "to %s with %q; there are %v", to, text, r.passed)
+		}
+	}
+}
+
+// linkIn returns the path of the one link in a letter, which must lead to this mailbox.
+func (r *running) linkIn(t testing.TB, text string) string {
+	t.Helper()
+	links := regexp.MustCompile(`https?://\S+`).FindAllString(text, -1)
+	require.Len(t, links, 1, text)
+	path, ours := strings.CutPrefix(links[0], r.base+"/")
+	require.True(t, ours, links[0])
+	return "/" + path
 }
 
 // send delivers a letter over SMTP with STARTTLS.
@@ -136,6 +184,7 @@ func (b *browser) do(method, path string, body io.Reader, header map[string]stri
 	for k, v := range header {
 		req.Header.Set(k, v)
 	}
+	req.Host = header["Host"] // empty: the address's
 	resp, err := b.client.Do(req)
 	require.NoError(b.t, err)
 	defer resp.Body.Close()
@@ -217,7 +266,12 @@ func (b *browser) signInAndEnrol(name string) {
 // signIn signs in with password and a recovery code, because the code of the present half minute is used up.
 func (b *browser) signIn(name, recovery string) answer {
 	b.t.Helper()
-	got := b.submit("/login", "/login", url.Values{"name": {name}, "password": {goodPassword}, "next": {"/"}})
+	return b.signInWith(name, goodPassword, recovery)
+}
+
+func (b *browser) signInWith(name, password, recovery string) answer {
+	b.t.Helper()
+	got := b.submit("/login", "/login", url.Values{"name": {name}, "password": {password}, "next": {"/"}})
 	require.Equal(b.t, http.StatusOK, got.status, got.body)
 	require.Contains(b.t, got.body, "authenticator app")
 	return b.post("/login/factor", csrfField.FindStringSubmatch(got.body)[1], url.Values{"code": {recovery}, "next": {"/"}})

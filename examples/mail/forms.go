@@ -19,6 +19,7 @@ type signInPageForm struct {
 type signInForm struct {
 	Name     string       `in:"form name" rule:"line,max=254"`
 	Password skans.Secret `in:"form password" rule:"secret,max=1024"`
+	Captcha  string       `in:"form altcha" rule:"line,max=2048" opt:""` // throttle.CaptchaField
 	Next     string       `in:"form next" rule:"line,max=300" opt:""`
 }
 
@@ -36,6 +37,34 @@ type activateForm struct {
 	Name     string       `in:"form name" rule:"line,max=254" opt:""` // for the browser's password manager; not used
 	Password skans.Secret `in:"form password" rule:"secret,max=1024"`
 	Again    skans.Secret `in:"form again" rule:"secret,max=1024"`
+}
+
+type forgotForm struct {
+	Email string `in:"form email" rule:"line,max=254"` // whatever it is: an answer to its form would be an answer
+}
+
+type notMeForm struct {
+	Person string `in:"path person" rule:"slug,max=40"`
+	Key    string `in:"query key" rule:"token,max=100" opt:""` // for the policy
+}
+
+type passwordForm struct {
+	Current  skans.Secret `in:"form current" rule:"secret,max=1024"`
+	Password skans.Secret `in:"form password" rule:"secret,max=1024"`
+	Again    skans.Secret `in:"form again" rule:"secret,max=1024"`
+}
+
+type confirmForm struct {
+	Code skans.Secret `in:"form code" rule:"secret,max=64"`
+}
+
+type personForm struct {
+	Person string `in:"path person" rule:"slug,max=40"`
+}
+
+type stateForm struct {
+	Person string `in:"path person" rule:"slug,max=40"`
+	State  string `in:"form state" rule:"oneof=disabled|enabled"`
 }
 
 type deviceForm struct {
@@ -136,5 +165,5 @@ type attachmentForm struct {
 }
 
 type assetForm struct {
-	File string `in:"path file" rule:"oneof=pico.css|app.css|live.js"`
+	File string `in:"path file" rule:"oneof=pico.css|app.css|live.js|altcha.js"`
 }

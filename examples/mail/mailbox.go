@@ -224,8 +224,12 @@ func (a *app) back(w http.ResponseWriter, r *http.Request, box, id string) {
 	http.Redirect(w, r, "/m/"+box+"/c/"+id, http.StatusSeeOther)
 }
 
-// asset serves the style sheets and the one script.
+// asset serves the style sheets and scripts; that of the CAPTCHA comes with the CAPTCHA.
 func (a *app) asset(w http.ResponseWriter, r *http.Request, in assetForm) {
+	if in.File == captchaScript {
+		a.sec.captcha.Script(w, r)
+		return
+	}
 	file, err := webFiles.Open("web/static/" + in.File)
 	if err != nil {
 		a.fail(w, r, err)

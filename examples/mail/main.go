@@ -4,8 +4,8 @@
 //
 //	go run ./examples/mail -demo
 //
-// keeps everything in ./maildata and prints where to go. "mail audit verify" proves the log of a data folder, and "mail audit
-// export" writes it out.
+// keeps everything in ./maildata and prints where to go. Outgoing mail becomes files there, until -relay names a
+// mail server. "mail audit verify" proves the log of a data folder, and "mail audit export" writes it out.
 package main
 
 import (
@@ -14,6 +14,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/mail"
 	"os"
 	"os/signal"
 	"syscall"
@@ -28,10 +29,14 @@ func main() {
 	}
 }
 
+const defaultFrom = "noreply@localhost"
+
 // options are what the command line says.
 type options struct {
 	http, smtp string // addresses to listen on
 	data       string // folder
+	relay      string // where outgoing mail goes; empty: into files
+	from       string // of the program's own letters
 	demo       bool
 }
 
@@ -41,6 +46,8 @@ func parseOptions(args []string) (options, error) {
 	flags.StringVar(&o.http, "http", "localhost:8443", "address for HTTPS")
 	flags.StringVar(&o.smtp, "smtp", "127.0.0.1:2525", "address for SMTP")
 	flags.StringVar(&o.data, "data", "maildata", "folder for everything that is kept")
+	flags.StringVar(&o.relay, "relay", "", "mail server host:port that outgoing mail is given to, over TLS; without it, mail becomes files in the data folder")
+	flags.StringVar(&o.from, "from", defaultFrom, "address that the program's own letters come from")
 	flags.BoolVar(&o.demo, "demo", false, "fill an empty mailbox with people and letters to look at")
 	flags.SetOutput(io.Discard) // the error is one line, and main's to print
 	if err := flags.Parse(args); err != nil {
@@ -52,6 +59,9 @@ func parseOptions(args []string) (options, error) {
 	}
 	if flags.NArg() > 0 {
 		return o, errors.New("there are flags only; see -help")
+	}
+	if address, err := mail.ParseAddress(o.from); err != nil || address.Address != o.from {
+		return o, errors.New("-from is not a bare e-mail address")
 	}
 	return o, nil
 }

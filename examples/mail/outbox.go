@@ -9,11 +9,13 @@ import (
 	"time"
 )
 
-// An outbox writes answers to files, one a letter. The database is where an answer is safe; the files follow it, so that
-// a crash between the two only delays one: what is not marked as written is written again, under the same name.
+// An outbox sends letters: into files, one a letter, or to a relay. The database is where a letter is safe; the outbox
+// follows it, so that a crash between the two only delays one: what is not marked as sent is sent again, under the same
+// name and Message-ID.
 type outbox struct {
 	dir  string
 	wake chan struct{}
+	send func(ctx context.Context, id string, raw []byte) error
 }
 
 func newOutbox(dir string) (*outbox, error) {
@@ -27,10 +29,12 @@ func newOutbox(dir string) (*outbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("outbox: %w", err)
 	}
-	return &outbox{dir: dir, wake: make(chan struct{}, 1)}, nil
+	o := &outbox{dir: dir, wake: make(chan struct{}, 1)}
+	o.send = func(_ context.Context, id string, raw []byte) error { return o.write(id, raw) }
+	return o, nil
 }
 
-// nudge says that there may be something to write, and never waits.
+// nudge says that there may be something to send, and never waits.
 func (o *outbox) nudge() {
 	select {
 	case o.wake <- struct{}{}:
@@ -38,12 +42,13 @@ func (o *outbox) nudge() {
 	}
 }
 
-// run writes what waits, at the start, at every nudge, and every minute for what failed, until ctx ends.
-func (o *outbox) run(ctx context.Context, unsent func(context.Context, func(id string, raw []byte) error) error, report func(error)) {
+// run sends what waits, at the start, at every nudge, and every minute for what failed, until ctx ends.
+func (o *outbox) run(ctx context.Context, unsent func(context.Context, time.Time, func(id string, raw []byte) error) error, report func(error)) {
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
 	for {
-		if err := unsent(ctx, o.write); err != nil && ctx.Err() == nil {
+		err := unsent(ctx, time.Now(), func(id string, raw []byte) error { return o.send(ctx, id, raw) })
+		if err != nil && ctx.Err() == nil {
 			report(fmt.Errorf("outbox: %w", err))
 		}
 		select {

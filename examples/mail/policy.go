@@ -24,6 +24,14 @@ const (
 	pageRecovery     = authz.Page("sign-in/recovery")
 	pageActivate     = authz.Page("activate")
 	pageActivated    = authz.Page("activated")
+	pageForgot       = authz.Page("forgot")
+	pageForgotten    = authz.Page("forgotten")
+	pageReset        = authz.Page("reset")
+	pageNotMe        = authz.Page("not-me")
+	pageNotMeDone    = authz.Page("not-me/done")
+	pageStepUp       = authz.Page("step-up")
+	pageNewFactor    = authz.Page("account/factor")
+	pageUsers        = authz.Page("admin/users")
 	pageRefused      = authz.Page("refused")
 	pageHome         = authz.Page("home")
 	pageAccount      = authz.Page("account")
@@ -46,17 +54,33 @@ const (
 
 // What changes something.
 const (
-	doSignIn    = authz.Func("do/sign-in")
-	doFactor    = authz.Func("do/factor")
-	doEnrol     = authz.Func("do/enrol")
-	doActivate  = authz.Func("do/activate")
-	doSignOut   = authz.Func("do/sign-out")
+	doSignIn   = authz.Func("do/sign-in")
+	doFactor   = authz.Func("do/factor")
+	doEnrol    = authz.Func("do/enrol")
+	doActivate = authz.Func("do/activate")
+	doForgot   = authz.Func("do/forgot")
+	doReset    = authz.Func("do/reset")
+	doNotMe    = authz.Func("do/not-me")
+	doSignOut  = authz.Func("do/sign-out")
+	doStepUp   = authz.Func("do/step-up")
+
+	doPassword      = authz.Func("do/password")
+	doRenewFactor   = authz.Func("do/renew-factor")
+	doConfirmFactor = authz.Func("do/confirm-factor")
+	doRenewRecovery = authz.Func("do/renew-recovery")
+	doIssueReset    = authz.Func("do/issue-reset")
+	doResetFactor   = authz.Func("do/reset-factor")
+	doSetState      = authz.Func("do/set-state")
+
 	doEndDevice = authz.Func("do/end-device")
 	doReply     = authz.Func("do/reply")
 	doStatus    = authz.Func("do/status")
 	doAssign    = authz.Func("do/assign")
 	doErase     = authz.Func("do/erase")
 )
+
+// justNow is what it takes to change a credential, of oneself or somebody else, and to erase or give away a customer's data. Who has less is asked on /step-up.
+var justNow = authz.FreshSecondFactor(10 * time.Minute)
 
 // policy is the whole answer to who may do what. Whatever it does not name, nobody may.
 var policy = authz.Policy{
@@ -75,10 +99,18 @@ var policy = authz.Policy{
 		pageRecovery:  authz.Public().Unrouted(),
 		pageActivate:  authz.Public(),
 		pageActivated: authz.Public().Unrouted(),
+		pageForgot:    authz.Public(),
+		pageForgotten: authz.Public().Unrouted(),
+		pageReset:     authz.Public(),                     // shows nobody's name without a key
+		pageNotMe:     authz.PublicWithKey().Of("person"), // the key is in the letter
+		pageNotMeDone: authz.Public().Unrouted(),
 		pageRefused:   authz.Public().Unrouted(),
 
 		pageHome:    authz.Allow(staff).Menu("Mailboxes", 10),
 		pageAccount: authz.Allow(staff).Menu("Account", 90),
+		pageStepUp:  authz.Allow(staff),
+
+		pageNewFactor: authz.Allow(staff).Unrouted(),
 
 		pageInbox:        authz.Allow(visitor).In("box"),
 		pageEvents:       authz.Allow(visitor).In("box"),
@@ -90,11 +122,12 @@ var policy = authz.Policy{
 		pageMailExport:   authz.Allow(administrator).In("box"),
 		pageHistory:      authz.Allow(administrator).In("box").Of("id"),
 		pageCustomer:     authz.Allow(administrator).In("box").Of("id"),
-		pageCustomerCopy: authz.Allow(administrator).Require(authz.FreshSecondFactor(10 * time.Minute)).In("box").Of("id"),
+		pageCustomerCopy: authz.Allow(administrator).Require(justNow).In("box").Of("id"),
 		pageErased:       authz.Allow(administrator).In("box").Unrouted(),
 
 		pageAdminAudit:  authz.Allow(system).Require(authz.FreshSecondFactor(8*time.Hour)).Menu("Audit", 70),
 		pageAdminExport: authz.Allow(system).Require(authz.FreshSecondFactor(8 * time.Hour)),
+		pageUsers:       authz.Allow(system).Require(authz.FreshSecondFactor(time.Hour)).Menu("Users", 60),
 		pageAdminSystem: authz.Allow(system).Menu("System", 80),
 	},
 	Funcs: map[authz.Func]authz.Rule{
@@ -102,13 +135,26 @@ var policy = authz.Policy{
 		doFactor:   authz.PublicBecause("signing in: the second step, bound to a pending sign-in"),
 		doEnrol:    authz.PublicBecause("signing in: a first second factor, bound to a pending sign-in"),
 		doActivate: authz.PublicBecause("the activation key in the form is the right"),
+		doForgot:   authz.PublicBecause("sends a letter to the account's own address, if there is one"),
+		doReset:    authz.PublicBecause("the reset key in the form is the right"),
+		doNotMe:    authz.PublicWithKey().Of("person"),
 		doSignOut:  authz.PublicBecause("ends nothing but the visitor's own session"),
+
+		doStepUp:        authz.Allow(staff),
+		doPassword:      authz.Allow(staff), // takes the current one
+		doRenewFactor:   authz.Allow(staff).Require(justNow),
+		doConfirmFactor: authz.Allow(staff).Require(justNow),
+		doRenewRecovery: authz.Allow(staff).Require(justNow),
+
+		doIssueReset:  authz.Allow(system).Require(justNow).Of("person"),
+		doResetFactor: authz.Allow(system).Require(justNow).Of("person"),
+		doSetState:    authz.Allow(system).Require(justNow).Of("person"),
 
 		doEndDevice: authz.Allow(staff).Of("id"),
 		doReply:     authz.Allow(editor).In("box").Of("id"),
 		doStatus:    authz.Allow(editor).In("box").Of("id"),
 		doAssign:    authz.Allow(editor).In("box").Of("id"),
-		doErase:     authz.Allow(administrator).Require(authz.FreshSecondFactor(10 * time.Minute)).In("box").Of("id"),
+		doErase:     authz.Allow(administrator).Require(justNow).In("box").Of("id"),
 	},
 	Fragments: map[authz.Fragment]authz.Rule{
 		"layout/top":    authz.Inherit(),

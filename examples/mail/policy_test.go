@@ -72,6 +72,8 @@ func readMatrix(t *testing.T) allowed {
 func TestEveryRouteRoleAndMethodAgainstTheMatrix(t *testing.T) {
 	r := start(t, t.TempDir(), true)
 	matrix := readMatrix(t)
+	colleague, err := r.store.PersonByName(t.Context(), "visitor.kundservice@kommun.example")
+	require.NoError(t, err)
 	inside := map[string]*strings.Replacer{} // path values of something that exists
 	for _, box := range []string{"bygglov", "skola"} {
 		c, err := r.store.Conversations(t.Context(), box, "", 0, 30)
@@ -80,7 +82,7 @@ func TestEveryRouteRoleAndMethodAgainstTheMatrix(t *testing.T) {
 			m, err := r.store.Messages(t.Context(), box, one.ID)
 			require.NoError(t, err)
 			if len(m[0].Attachments) > 0 {
-				inside[box] = strings.NewReplacer("{box}", box, "c/{id}", "c/"+one.ID, "l/{id}", "l/"+m[0].ID, "{n}", "0", "{file}", "app.css", "{$}", "")
+				inside[box] = strings.NewReplacer("{box}", box, "c/{id}", "c/"+one.ID, "l/{id}", "l/"+m[0].ID, "{n}", "0", "{file}", "app.css", "{$}", "", "{person}", colleague.ID)
 				break
 			}
 		}

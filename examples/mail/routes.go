@@ -6,7 +6,10 @@ import (
 	"strings"
 
 	"github.com/skans-go/skans/authz"
+	"github.com/skans-go/skans/password/activation"
+	"github.com/skans-go/skans/password/throttle"
 	"github.com/skans-go/skans/session"
+	"github.com/skans-go/skans/session/signin"
 	"github.com/skans-go/skans/session/transport"
 	"github.com/skans-go/skans/validate"
 )
@@ -22,10 +25,22 @@ func (a *app) routes(g *authz.Guard) {
 	handle(a, "POST /login/enrol", doEnrol, a.enrol)
 	handle(a, "GET /activate", pageActivate, a.activatePage)
 	handle(a, "POST /activate", doActivate, a.activate)
+	handle(a, "GET /forgot", pageForgot, a.forgotPage)
+	handle(a, "POST /forgot", doForgot, a.forgot)
+	handle(a, "GET /reset", pageReset, a.resetPage)
+	handle(a, "POST /reset", doReset, a.reset)
+	handle(a, "GET /not-me/{person}", pageNotMe, a.notMePage)
+	handle(a, "POST /not-me/{person}", doNotMe, a.notMe)
+	handle(a, "GET /step-up", pageStepUp, a.stepUpPage)
+	handle(a, "POST /step-up", doStepUp, a.stepUp)
 	handle(a, "POST /logout", doSignOut, a.signOut)
 
 	handle(a, "GET /{$}", pageHome, a.home)
 	handle(a, "GET /account", pageAccount, a.account)
+	handle(a, "POST /account/password", doPassword, a.changePassword)
+	handle(a, "POST /account/factor", doRenewFactor, a.renewFactor)
+	handle(a, "POST /account/factor/confirm", doConfirmFactor, a.confirmFactor)
+	handle(a, "POST /account/recovery", doRenewRecovery, a.renewRecovery)
 	handle(a, "POST /account/devices/{id}/end", doEndDevice, a.endDevice)
 
 	handle(a, "GET /m/{box}", pageInbox, a.inbox)
@@ -47,6 +62,10 @@ func (a *app) routes(g *authz.Guard) {
 	handle(a, "GET /m/{box}/audit/export", pageMailExport, a.mailAuditExport)
 	handle(a, "GET /admin/audit", pageAdminAudit, a.adminAudit)
 	handle(a, "GET /admin/audit/export", pageAdminExport, a.adminAuditExport)
+	handle(a, "GET /admin/users", pageUsers, a.users)
+	handle(a, "POST /admin/users/{person}/reset", doIssueReset, a.issueReset)
+	handle(a, "POST /admin/users/{person}/factor", doResetFactor, a.resetFactor)
+	handle(a, "POST /admin/users/{person}/state", doSetState, a.setState)
 	handle(a, "GET /admin/system", pageAdminSystem, a.adminSystem)
 }
 
@@ -73,6 +92,10 @@ func (a *app) refused(w http.ResponseWriter, r *http.Request, err error) {
 		invalid.ServeHTTP(w, r) // names the fields, never what they held
 		return
 	}
+	if needsStepUp(err) {
+		toStepUp(w, r)
+		return
+	}
 	status, ref := refusalOf(err)
 	w.Header().Set("Cache-Control", "no-store")
 	if status == http.StatusServiceUnavailable {
@@ -93,8 +116,13 @@ func refusalOf(err error) (status int, ref string) {
 		wire    *transport.Refusal
 		sess    *session.Refusal
 		guarded *authz.Refusal
+		denied  signin.Denied
 	)
 	switch {
+	case errors.As(err, &denied): // inside of what the guard reports
+		return denied.Status, denied.Ref
+	case errors.Is(err, activation.ErrBusy), errors.Is(err, activation.ErrStore), errors.Is(err, throttle.ErrStore):
+		return http.StatusServiceUnavailable, ""
 	case errors.As(err, &wire):
 		return wire.Status, wire.Ref
 	case errors.As(err, &sess):

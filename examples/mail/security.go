@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -34,6 +35,8 @@ type security struct {
 	guard      *authz.Guard
 	flow       *signin.Flow
 	hasher     *password.Hasher
+	limiter    *throttle.Limiter
+	captcha    *throttle.Work
 	policy     password.Policy
 	activation *activation.Keys
 	factors    *totp.Service
@@ -41,16 +44,26 @@ type security struct {
 }
 
 // The mailbox's own events. mail.delivered: mailbox, message, bytes. mail.refused: code, reason. mail.replied: mailbox,
-// conversation, message, files (how many). admin.exported: format, mailbox (none: of all). admin.erased:
-// mailbox, customer, key, erased, letters (how many). customer.exported, sealed under the customer: user (their id),
-// address, mailbox, letters.
+// conversation, message, files (how many). mail.given_up: reason. mail.reset_issued and mail.not_me: user (whose account it
+// is about). admin.exported: format, mailbox (none: of all). admin.erased: mailbox, customer, key, erased, letters (how
+// many). customer.exported, sealed under the customer: user (their id), address, mailbox, letters.
 const (
 	eventDelivered = "mail.delivered"
 	eventRefused   = "mail.refused"
 	eventReplied   = "mail.replied"
+	eventGivenUp   = "mail.given_up"
 	eventExported  = "admin.exported"
 	eventErased    = "admin.erased"
 	eventHandedOut = "customer.exported"
+
+	eventResetIssued = "mail.reset_issued"
+	eventNotMe       = "mail.not_me"
+)
+
+// quotaForgot is for what one network may ask on the page for a forgotten password; captchaScript is an asset.
+const (
+	quotaForgot   = "forgot"
+	captchaScript = "altcha.js"
 )
 
 // auditConfig says what is recorded, for how long, and what happens if it cannot be. Everything that is not named here
@@ -84,7 +97,7 @@ func (a *app) vault(keys *skans.Keyring) func(skans.KeyStore) (*skans.Vault, err
 func secure(a *app, host string, keys *skans.Keyring) (*security, error) {
 	s := &security{policy: password.DefaultPolicy()}
 	record := a.log.Record
-	var errs [9]error
+	var errs [10]error
 
 	// 1. The wire: HTTPS only, this host only.
 	s.transport, errs[0] = transport.New(transport.Config{
@@ -97,23 +110,32 @@ func secure(a *app, host string, keys *skans.Keyring) (*security, error) {
 	s.sessions, errs[2] = session.New(session.Config{Keys: keys, Origins: []string{"https://" + host}, Refuse: a.refused, Audit: record})
 	// 4. How somebody becomes a user.
 	s.hasher, errs[3] = password.New(password.Config{Params: password.OWASP, Keys: keys, Audit: record})
-	limiter, err := throttle.New(throttle.Config{Keys: keys, Audit: record})
-	errs[4] = err
-	s.activation, errs[5] = activation.New(activation.Config{Keys: keys, BaseURL: "https://" + host, Audit: record})
-	s.factors, errs[6] = totp.New(totp.Config{Issuer: "Shared mailbox", Keys: keys, Store: a.store.Factors(), Throttle: limiter, Audit: record})
+	s.limiter, errs[4] = throttle.New(throttle.Config{Keys: keys, Audit: record, Quotas: map[string]throttle.Quota{
+		quotaForgot: {Limit: 20, Per: time.Hour}, "activation.mail": {Limit: 5, Per: time.Hour}, // letters to one account
+	}})
+	s.captcha, errs[5] = throttle.NewWork(throttle.WorkConfig{Keys: keys, ScriptPath: "/static/" + captchaScript})
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
-	s.flow, errs[7] = signin.New(signin.Config{
-		Users: accounts{a.store}, Passwords: s.hasher, Throttle: limiter, Factors: s.factors, Sessions: s.sessions, Keys: keys,
-		Require: func(signin.User) signin.Requirement { return signin.SecondFactor }, Audit: record,
+	s.activation, errs[6] = activation.New(activation.Config{
+		Keys: keys, BaseURL: a.base, Find: a.recipient, Send: a.sendKey, Throttle: s.limiter, Audit: record,
+	})
+	s.factors, errs[7] = totp.New(totp.Config{
+		Issuer: "Shared mailbox", Keys: keys, Store: a.store.Factors(), Throttle: s.limiter, Notify: a.factorNotice, Audit: record,
+	})
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, err
+	}
+	s.flow, errs[8] = signin.New(signin.Config{
+		Users: accounts{a}, Passwords: s.hasher, Throttle: s.limiter, Captcha: s.captcha, Factors: s.factors, Sessions: s.sessions,
+		Keys: keys, Require: func(signin.User) signin.Requirement { return signin.SecondFactor }, Notify: a.notice, Audit: record,
 	})
 	// 5. What they may do: pages, functions, fragments of pages and the menu, from one policy.
 	templates, err := authz.ParseFS(webFiles, nil, "web/templates/*.html")
 	if err != nil {
 		return nil, err
 	}
-	s.guard, errs[8] = authz.New(policy, authz.Config{
+	s.guard, errs[9] = authz.New(policy, authz.Config{
 		Subject: a.subject, Templates: templates, Keys: keys, ClientAddr: s.transport.ClientAddr, LoginURL: "/login", Refuse: a.refused, Audit: record,
 	})
 	if err := errors.Join(errs[:]...); err != nil {
@@ -173,7 +195,7 @@ func (a *app) subject(r *http.Request) (authz.Subject, error) {
 }
 
 // accounts lets the sign-in hall ask the table of people.
-type accounts struct{ store *store.Store }
+type accounts struct{ *app }
 
 func (u accounts) ByName(ctx context.Context, name string) (signin.User, error) {
 	return account(u.store.PersonByName(ctx, strings.ToLower(strings.TrimSpace(name))))
@@ -183,12 +205,19 @@ func (u accounts) ByID(ctx context.Context, id string) (signin.User, error) {
 	return account(u.store.Person(ctx, id))
 }
 
-func (u accounts) SwapHash(ctx context.Context, id, old, next string) (bool, error) {
-	err := u.store.ReplacePassword(ctx, id, old, next)
-	if errors.Is(err, store.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil, err
+func (u accounts) SwapHash(ctx context.Context, id, old, next string) (done bool, err error) {
+	actor := audit.ActorFrom(ctx)
+	actor.User = id // by the old password or by a key that only they got: nobody sets it for somebody else
+	ctx = audit.WithActor(ctx, actor)
+	err = u.store.Tx(ctx, func(tx *sql.Tx) error {
+		return u.history.people.Modify(ctx, tx, id, func(p *store.Person) error {
+			if done = p.Password == old; done {
+				p.Password = next
+			}
+			return nil
+		})
+	})
+	return done && err == nil, err
 }
 
 func account(p store.Person, err error) (signin.User, error) {

@@ -1,24 +1,21 @@
 package main
 
 import (
-	"context"
-	"encoding/base64"
-	"errors"
 	"html/template"
 	"net/http"
 	"strconv"
 
 	"github.com/skans-go/skans/authz"
-	"github.com/skans-go/skans/examples/mail/internal/store"
-	"github.com/skans-go/skans/password"
-	"github.com/skans-go/skans/password/activation"
+	"github.com/skans-go/skans/password/throttle"
+	"github.com/skans-go/skans/sanitize/headers"
 	"github.com/skans-go/skans/session"
 	"github.com/skans-go/skans/session/signin"
 )
 
 type signInView struct {
 	page
-	Next string
+	Next    string
+	Captcha template.HTML // a task for the browser, where too many passwords were wrong
 }
 
 // signInPage shows the form.
@@ -27,12 +24,26 @@ func (a *app) signInPage(w http.ResponseWriter, r *http.Request, in signInPageFo
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 		return
 	}
-	a.render(w, r, pageSignIn, "Sign in", &signInView{Next: authz.LocalPath(in.Next)})
+	a.showSignIn(w, r, http.StatusOK, &signInView{Next: authz.LocalPath(in.Next)})
+}
+
+// showSignIn shows the form, with a CAPTCHA as soon as the next try will need one.
+func (a *app) showSignIn(w http.ResponseWriter, r *http.Request, status int, view *signInView) {
+	ctx := r.Context()
+	d, err := a.sec.limiter.Check(ctx, throttle.Attempt{Addr: a.sec.transport.ClientAddr(r)})
+	if err == nil && d.CaptchaDue {
+		view.Captcha, err = a.sec.captcha.Challenge(ctx, headers.Nonce(ctx))
+	}
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	a.renderStatus(w, r, status, pageSignIn, "Sign in", view)
 }
 
 // signIn takes name and password.
 func (a *app) signIn(w http.ResponseWriter, r *http.Request, in signInForm) {
-	a.outcome(w, r, a.sec.flow.Password(w, r, in.Name, in.Password), authz.LocalPath(in.Next))
+	a.outcome(w, r, a.sec.flow.Password(w, r, in.Name, in.Password, in.Captcha), authz.LocalPath(in.Next))
 }
 
 // factorPage shows the second step again, after a reload; without a pending sign-in it is the first one's turn.
@@ -72,18 +83,16 @@ func (a *app) outcome(w http.ResponseWriter, r *http.Request, out signin.Outcome
 			return
 		}
 		if codes := out.Recovery(); len(codes) > 0 {
-			a.render(w, r, pageRecovery, "Recovery codes", &struct {
-				page
-				Codes []string
-				Next  string
-			}{Codes: codes, Next: next})
+			a.showRecovery(w, r, codes, next)
 			return
 		}
 		http.Redirect(w, r, next, http.StatusSeeOther)
+	case signin.NeedCaptcha:
+		view := &signInView{Next: next}
+		view.Problem = "Several passwords from your network were wrong. Enter name and password once more; your browser first solves a small task."
+		a.showSignIn(w, r, http.StatusForbidden, view)
 	case signin.Denied:
 		a.denied(w, r, out, next)
-	default: // a CAPTCHA, which this mailbox has not configured
-		a.denied(w, r, signin.Denied{Status: http.StatusForbidden}, next)
 	}
 }
 
@@ -94,21 +103,16 @@ func (a *app) denied(w http.ResponseWriter, r *http.Request, out signin.Denied, 
 	}
 	view := &signInView{Next: next}
 	view.Problem = out.Public()
-	a.renderStatus(w, r, out.Status, pageSignIn, "Sign in", view)
+	a.showSignIn(w, r, out.Status, view)
 }
 
 func (a *app) enrolment(w http.ResponseWriter, r *http.Request, out signin.NeedEnrolment, next string) {
-	picture, err := out.Pending.PNG(256)
+	view, err := newFactorView(out.Pending)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
-	view := &struct {
-		page
-		QR     template.URL
-		Secret string
-		Next   string
-	}{QR: template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(picture)), Secret: out.Pending.Secret().Reveal(), Next: next}
+	view.Next = next
 	if out.Wrong {
 		view.Problem = "That code is not right. Tries left: " + strconv.Itoa(out.TriesLeft) + "."
 	}
@@ -122,81 +126,4 @@ func (a *app) signOut(w http.ResponseWriter, r *http.Request, _ none) {
 		return
 	}
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
-}
-
-type activateView struct {
-	page
-	Key, Name string
-	Problems  []string
-}
-
-// activatePage shows the form for a first password. It uses nothing up: programs that look into mail open links too.
-func (a *app) activatePage(w http.ResponseWriter, r *http.Request, in activatePageForm) {
-	a.showActivation(w, r, http.StatusOK, in.Key, nil)
-}
-
-func (a *app) showActivation(w http.ResponseWriter, r *http.Request, status int, key string, problems []string) {
-	view := &activateView{}
-	id, err := a.sec.activation.Peek(r.Context(), activation.Activate, key)
-	if err == nil {
-		person, err := a.store.Person(r.Context(), id)
-		if err != nil {
-			a.fail(w, r, err)
-			return
-		}
-		view.Key, view.Name, view.Problems = key, person.Name, problems
-	} else if !errors.Is(err, activation.ErrKey) {
-		a.fail(w, r, err)
-		return
-	}
-	a.renderStatus(w, r, status, pageActivate, "Activate your account", view)
-}
-
-// errPolicy says that a new password is not accepted; the key stays good.
-var errPolicy = errors.New("password refused by the policy")
-
-// activate sets a first password. What can be refused or fail comes before the key is used up; what is left is one write.
-func (a *app) activate(w http.ResponseWriter, r *http.Request, in activateForm) {
-	ctx, key := r.Context(), in.Key.Reveal()
-	if !in.Password.Equal(in.Again) {
-		a.showActivation(w, r, http.StatusUnprocessableEntity, key, []string{"The two passwords differ."})
-		return
-	}
-	var problems []string
-	var before, hash string
-	id, err := a.sec.activation.Redeem(ctx, activation.Activate, key, func(id string) (state string, err error) {
-		person, err := a.store.Person(ctx, id)
-		if err != nil {
-			return "", err
-		}
-		before = person.Password
-		if problems = a.passwordProblems(ctx, person, in.Password.Reveal()); len(problems) > 0 {
-			return "", errPolicy
-		}
-		hash, err = a.sec.hasher.Hash(ctx, id, in.Password.Reveal())
-		return before, err
-	})
-	switch {
-	case errors.Is(err, errPolicy):
-		a.showActivation(w, r, http.StatusUnprocessableEntity, key, problems)
-	case errors.Is(err, activation.ErrKey):
-		a.showActivation(w, r, http.StatusGone, "", nil)
-	case err != nil:
-		a.fail(w, r, err)
-	default:
-		if err := a.store.ReplacePassword(ctx, id, before, hash); err != nil {
-			a.fail(w, r, err)
-			return
-		}
-		a.render(w, r, pageActivated, "Activated", &page{})
-	}
-}
-
-func (a *app) passwordProblems(ctx context.Context, p store.Person, plain string) []string {
-	var texts []string
-	about := password.About{Username: p.Name, Email: p.Name, Names: []string{p.Display}, Service: "Shared mailbox"}
-	for _, problem := range a.sec.policy.CheckContext(ctx, plain, about) {
-		texts = append(texts, problem.Message)
-	}
-	return texts
 }

@@ -175,37 +175,9 @@ func (s *Store) Send(ctx context.Context, m Message, raw []byte, files []message
 		if err := l.insert(ctx, tx, nil); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "insert into outbox (message) values (?)", m.ID)
+		_, err := tx.ExecContext(ctx, "insert into outbox (id, message) values (?, ?)", m.ID, m.ID)
 		return err
 	})
-}
-
-// Unsent yields what lies in the outbox to sent, oldest first, and marks each that sent took.
-func (s *Store) Unsent(ctx context.Context, sent func(id string, raw []byte) error) error {
-	waiting, err := collect(ctx, s.db, func(row interface{ Scan(...any) error }) (letter, error) {
-		var l letter
-		err := row.Scan(&l.ID, &l.Customer, &l.raw)
-		return l, err
-	}, "select m.id, m.customer, m.raw from outbox o join message m on m.id = o.message where o.written = 0 order by m.received limit 100")
-	if err != nil {
-		return err
-	}
-	for _, l := range waiting {
-		raw, err := s.openFor(ctx, l.Customer, l.raw, l.ID, "raw")
-		if errors.Is(err, skans.ErrErased) {
-			continue // they are not written to any more
-		}
-		if err != nil {
-			return err
-		}
-		if err := sent(l.ID, raw); err != nil {
-			return err
-		}
-		if _, err := s.db.ExecContext(ctx, "update outbox set written = 1 where message = ?", l.ID); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 const conversationColumns = `id, mailbox, subject, customer, customer_id, status, assignee, updated,

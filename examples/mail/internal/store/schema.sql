@@ -78,6 +78,11 @@ create table attachment (
 ) strict, without rowid;
 
 create table outbox (
-	message text primary key references message (id),
-	written integer not null default 0
+	id      text primary key, -- of the answer, or of the letter
+	message text references message (id), -- an answer that is to go out; null for a letter of the program's own
+	letter  blob, -- that letter, sealed; gone with its row when it was sent, because it may hold a link
+	written integer not null default 0, -- 1: sent; 2: given up
+	tries   integer not null default 0,
+	due     integer not null default 0 -- not before this time, after a try that failed
 ) strict;
+create index outbox_by_due on outbox (written, due);

@@ -4,11 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -183,16 +185,85 @@ func TestOutbox(t *testing.T) {
 	require.NoError(t, err)
 	id := store.NewID()
 	require.NoError(t, s.Send(t.Context(), store.Message{ID: id, Mailbox: "bygglov", Conversation: all[0].ID, Text: "answer"}, []byte("raw answer"), nil))
-	broken := errors.New("relay is down")
-	require.ErrorIs(t, s.Unsent(t.Context(), func(string, []byte) error { return broken }), broken)
+	require.NoError(t, s.Post(t.Context(), []byte("raw notice")))
+	broken, now := errors.New("relay is down"), time.Now()
+	require.ErrorIs(t, s.Unsent(t.Context(), now, func(string, []byte) error { return broken }), broken)
 	var sent []string
 	take := func(got string, raw []byte) error {
-		sent = append(sent, got+" "+string(raw))
+		sent = append(sent, string(raw))
 		return nil
 	}
-	require.NoError(t, s.Unsent(t.Context(), take))
-	require.NoError(t, s.Unsent(t.Context(), take))
-	require.Equal(t, []string{id + " raw answer"}, sent, "what was not taken stays; what was taken does not come again")
+	require.NoError(t, s.Unsent(t.Context(), now, take))
+	require.Empty(t, sent, "what failed waits")
+	require.NoError(t, s.Unsent(t.Context(), now.Add(time.Minute+time.Second), take))
+	require.NoError(t, s.Unsent(t.Context(), now.Add(24*time.Hour), take))
+	require.Equal(t, []string{"raw answer", "raw notice"}, sent, "what was not taken stays; what was taken does not come again")
+	var rows int
+	require.NoError(t, s.DB().QueryRow("select count(*) from outbox where letter is not null").Scan(&rows))
+	require.Zero(t, rows, "a notice may hold a link, so nothing is left of it")
+}
+
+func TestOneLetterDoesNotHoldUpTheOthers(t *testing.T) {
+	s, _ := open(t)
+	for _, letter := range []string{"first", "second", "third"} {
+		require.NoError(t, s.Post(t.Context(), []byte(letter)))
+	}
+	var sent []string
+	send := func(_ string, raw []byte) error {
+		switch string(raw) {
+		case "first":
+			return fmt.Errorf("no such mailbox: %w", store.ErrGivenUp)
+		case "second":
+			return errors.New("try later")
+		}
+		sent = append(sent, string(raw))
+		return nil
+	}
+	now := time.Now()
+	require.ErrorIs(t, s.Unsent(t.Context(), now, send), store.ErrGivenUp)
+	require.Equal(t, []string{"third"}, sent)
+	tries := 1
+	for last := now; now.Before(last.Add(30 * 24 * time.Hour)); now = now.Add(30 * time.Minute) {
+		require.NoError(t, ignore(s.Unsent(t.Context(), now, func(_ string, raw []byte) error {
+			require.Equal(t, "second", string(raw), "what was given up does not come again")
+			tries++
+			return errors.New("try later")
+		})))
+	}
+	require.Less(t, tries, 40, "later and later")
+	require.Greater(t, tries, 10)
+}
+
+func TestALetterThatIsSentWhileTheProgramEndsIsNotSentAgain(t *testing.T) {
+	s, _ := open(t)
+	require.NoError(t, s.Post(t.Context(), []byte("first")))
+	require.NoError(t, s.Post(t.Context(), []byte("second")))
+	var sent []string
+	ctx, end := context.WithCancel(t.Context())
+	require.NoError(t, s.Unsent(ctx, time.Now(), func(_ string, raw []byte) error {
+		sent = append(sent, string(raw))
+		end()
+		return nil
+	}))
+	broken := errors.New("broken off")
+	ctx, end = context.WithCancel(t.Context())
+	require.NoError(t, s.Unsent(ctx, time.Now(), func(string, []byte) error {
+		end()
+		return broken
+	}), "no failure of the letter")
+	require.NoError(t, s.Unsent(t.Context(), time.Now(), func(_ string, raw []byte) error {
+		sent = append(sent, string(raw))
+		return nil
+	}))
+	require.Equal(t, []string{"first", "second"}, sent)
+}
+
+// ignore passes over what a letter's failure reports.
+func ignore(err error) error {
+	if err != nil && strings.Contains(err.Error(), "try later") {
+		return nil
+	}
+	return err
 }
 
 func TestReplacePasswordOfTwoOnlyOneWins(t *testing.T) {
