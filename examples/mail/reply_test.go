@@ -14,8 +14,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/skans-go/skans/examples/mail/internal/message"
 )
 
 // A field of a multipart form, in the order in which it is sent; with a file name it is a file.
@@ -75,15 +73,7 @@ func TestAnswerWithFiles(t *testing.T) {
 	})
 
 	t.Run("in the letter", func(t *testing.T) {
-		require.NoError(t, r.store.Unsent(t.Context(), r.outbox.write))
-		files, err := filepath.Glob(filepath.Join(r.dir, "outbox", "*.eml"))
-		require.NoError(t, err)
-		require.Len(t, files, 1)
-		raw, err := os.ReadFile(files[0])
-		require.NoError(t, err)
-		m, err := message.Parse(t.Context(), raw)
-		require.NoError(t, err)
-		require.Empty(t, m.Problem)
+		m := r.outboxHas(t, "Here is the decision.")
 		require.Equal(t, "Here is the decision.", m.Text)
 		require.Len(t, m.Parts, 3)
 		require.Equal(t, "Beslut å.pdf", m.Parts[0].Name)
@@ -91,7 +81,7 @@ func TestAnswerWithFiles(t *testing.T) {
 		require.Equal(t, smallPDF, string(m.Parts[0].Data))
 		require.Equal(t, "line one\r\nline two\r\n", string(m.Parts[1].Data))
 		require.NotContains(t, string(m.Parts[2].Data), "hidden behind", "a picture is encoded anew")
-		_, err = png.Decode(bytes.NewReader(m.Parts[2].Data))
+		_, err := png.Decode(bytes.NewReader(m.Parts[2].Data))
 		require.NoError(t, err)
 	})
 
