@@ -72,15 +72,20 @@ type hostCondition struct {
 	ask func(ctx context.Context, c *Condition, sub Subject, at Object) (bool, error)
 }
 
-// holds returns what the host says, or broken.
-func (h *hostCondition) holds(ctx context.Context, c *Condition, sub *Subject, at *Object, broken bool) bool {
+// A failure is why a condition could not be told.
+type failure struct{ err error }
+
+var notConfigured = &failure{errors.New("authz: nothing is configured to ask")}
+
+// holds returns what the host says, or broken and why.
+func (h *hostCondition) holds(ctx context.Context, c *Condition, sub *Subject, at *Object, broken bool) (bool, *failure) {
 	if h == nil {
-		return broken
+		return broken, notConfigured
 	}
 	subject, object := *sub, *at // copies, so that only this slow path puts them on the heap
 	ok, err := call(ctx, h.caller, func(ctx context.Context) (bool, error) { return h.ask(ctx, c, subject, object) })
 	if err != nil {
-		return broken
+		return broken, &failure{fmt.Errorf("authz: condition %s: %w", c, err)}
 	}
-	return ok
+	return ok, nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"math"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"runtime"
 	"strings"
@@ -164,6 +166,47 @@ func TestBrokenConditions(t *testing.T) {
 	}
 }
 
+// TestAConditionThatCannotBeToldIsReported: a database that is down is not to be taken for a visitor from elsewhere.
+// What it said is the host's alone.
+func TestAConditionThatCannotBeToldIsReported(t *testing.T) {
+	down := errors.New("connection to 10.9.8.7 refused")
+	broken := true
+	h := newHost(t, authz.Policy{Roles: plainRoles(), Funcs: map[authz.Func]authz.Rule{
+		act:      authz.Allow(reader).Require(authz.Named("frozen")).Unrouted(),
+		"closed": authz.Allow(reader).DenyWhen(authz.Named("frozen")).Unrouted(),
+		"land":   authz.Allow(reader).Require(authz.Country("SE")).Unrouted(),
+	}}, func(c *authz.Config) {
+		c.Templates = nil
+		c.Conditions = map[string]func(context.Context, authz.Subject, authz.Object) (bool, error){
+			"frozen": func(context.Context, authz.Subject, authz.Object) (bool, error) {
+				if broken {
+					return false, down
+				}
+				return false, nil
+			},
+		}
+	})
+	h.subject = person("anna", "", reader)
+	ask := func(name authz.Func) error {
+		return h.Check(httptest.NewRequest("POST", "/", nil), name, authz.Object{})
+	}
+	require.ErrorIs(t, ask(act), down)
+	require.ErrorIs(t, ask("closed"), down)
+	e, ok := errors.AsType[*authz.Refusal](ask("land"))
+	require.True(t, ok)
+	require.ErrorContains(t, e.Cause, "nothing is configured")
+	require.NotContains(t, e.Error(), "10.9.8.7")
+	broken = false
+	require.NotErrorIs(t, ask(act), down)
+	require.NoError(t, ask("closed"))
+	require.Equal(t, []string{
+		"authz.denied rule=act reason=condition detail=named frozen outcome=failed method=POST user=anna",
+		"authz.denied rule=closed reason=denied detail=named frozen outcome=failed method=POST user=anna",
+		"authz.denied rule=land reason=condition detail=country SE outcome=failed method=POST user=anna",
+		"authz.denied rule=act reason=condition detail=named frozen method=POST user=anna",
+	}, h.all())
+}
+
 // TestAHangingConditionHoldsNothing: a condition that ignores its context is given up, and after many of them it is not
 // called any more.
 func TestAHangingConditionHoldsNothing(t *testing.T) {
@@ -190,6 +233,31 @@ func TestAHangingConditionHoldsNothing(t *testing.T) {
 		synctest.Wait()
 		require.True(t, g.Decide(context.Background(), person("a", "", reader), act, authz.Object{}).Allowed, "it recovers by itself")
 	})
+}
+
+// TestAddressesAreFilledInAndPlain: what the host left out is the client's address, and a geo database is asked about
+// IPv4 as IPv4.
+func TestAddressesAreFilledInAndPlain(t *testing.T) {
+	var asked []netip.Addr
+	h := newHost(t, authz.Policy{
+		Roles: plainRoles(),
+		Pages: map[authz.Page]authz.Rule{"in": authz.Allow(reader).Require(authz.Network("10.0.0.0/8")), "land": authz.Allow(reader).Require(authz.Country("SE"))},
+	}, func(c *authz.Config) {
+		c.Templates = nil
+		c.ClientAddr = func(*http.Request) netip.Addr { return netip.MustParseAddr("::ffff:10.0.0.1") }
+		c.Country = func(_ context.Context, a netip.Addr) (string, error) { asked = append(asked, a); return "SE", nil }
+	})
+	h.Handle("GET /in", authz.Page("in"), h.done("in"))
+	h.Handle("GET /land", authz.Page("land"), h.done("land"))
+	var err error
+	h.handler, err = h.Handler()
+	require.NoError(t, err)
+	h.subject = person("a", "", reader)
+	require.Equal(t, 200, h.do("GET", "/in").Code)
+	require.Equal(t, 200, h.do("GET", "/land").Code)
+	require.Equal(t, []netip.Addr{netip.MustParseAddr("10.0.0.1")}, asked)
+	h.subject.Addr = netip.MustParseAddr("192.0.2.1")
+	require.Equal(t, 403, h.do("GET", "/in").Code, "what the host says goes before")
 }
 
 func TestConditionTextIsCanonical(t *testing.T) {

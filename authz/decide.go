@@ -41,6 +41,7 @@ type Decision struct {
 	Allowed bool
 	Reason  Reason
 	about   *Condition
+	failed  *failure // the condition could not be told
 }
 
 // Detail names the condition that the reason is about, in its text form, so that a host can ask for the proof
@@ -94,13 +95,13 @@ func (r *rule) decide(ctx context.Context, sub *Subject, at *Object, keyed bool)
 		}
 	}
 	for i := range r.denyWhen {
-		if r.home.judge.met(ctx, &r.denyWhen[i], sub, at, true) {
-			return Decision{Reason: Denied, about: &r.denyWhen[i]}
+		if holds, failed := r.home.judge.met(ctx, &r.denyWhen[i], sub, at, true); holds {
+			return Decision{Reason: Denied, about: &r.denyWhen[i], failed: failed}
 		}
 	}
 	for i := range r.require {
-		if !r.home.judge.met(ctx, &r.require[i], sub, at, false) {
-			return Decision{Reason: Unmet, about: &r.require[i]}
+		if met, failed := r.home.judge.met(ctx, &r.require[i], sub, at, false); !met {
+			return Decision{Reason: Unmet, about: &r.require[i], failed: failed}
 		}
 	}
 	return Decision{Allowed: true, Reason: Allowed}
@@ -135,7 +136,7 @@ next:
 	for _, way := range ways {
 		for _, role := range way {
 			for i := range s.roles.defs[role].Require {
-				if !s.judge.met(ctx, &s.roles.defs[role].Require[i], sub, at, false) {
+				if met, _ := s.judge.met(ctx, &s.roles.defs[role].Require[i], sub, at, false); !met {
 					continue next
 				}
 			}
@@ -149,30 +150,30 @@ next:
 const skew = time.Minute
 
 // met decides one condition. broken is the answer where it cannot be told: an error, a panic, a late answer.
-func (j *judge) met(ctx context.Context, c *Condition, sub *Subject, at *Object, broken bool) bool {
+func (j *judge) met(ctx context.Context, c *Condition, sub *Subject, at *Object, broken bool) (bool, *failure) {
 	switch c.kind {
 	case secondFactor:
-		return !latest(sub.Proofs, true).IsZero()
+		return !latest(sub.Proofs, true).IsZero(), nil
 	case fresh, freshSecondFactor:
 		when := latest(sub.Proofs, c.kind == freshSecondFactor)
-		return !when.IsZero() && time.Since(when) <= c.age
+		return !when.IsZero() && time.Since(when) <= c.age, nil
 	case network:
 		if !sub.Addr.IsValid() || sub.Addr.Zone() != "" {
-			return broken
+			return broken, nil
 		}
 		addr := sub.Addr.Unmap()
 		for _, p := range c.nets {
 			if p.Contains(addr) {
-				return true
+				return true, nil
 			}
 		}
-		return false
+		return false, nil
 	case country:
 		return j.country.holds(ctx, c, sub, at, broken)
 	case named:
 		return j.conditions[c.words].holds(ctx, c, sub, at, broken)
 	}
-	return broken
+	return broken, nil
 }
 
 // latest returns the time of the latest proof, or zero. A proof from the future is none.

@@ -122,6 +122,17 @@ func TestANameOfOneKindIsUnknownAsAnother(t *testing.T) {
 	require.Equal(t, authz.Undeclared, g.Decide(context.Background(), who, authz.Fragment("act"), authz.Object{}).Reason)
 }
 
+// TestLongNamesAreComparedWhole: roles that differ only in the middle are different roles.
+func TestLongNamesAreComparedWhole(t *testing.T) {
+	const held, other, unknown = authz.Role("building-permits-a-reader"), authz.Role("building-permits-b-reader"), authz.Role("building-permits-c-reader")
+	defs := map[authz.Role]authz.RoleDef{held: {}, other: {}}
+	for rule, want := range map[authz.Role]bool{held: true, other: false} {
+		g := decider(t, defs, authz.Allow(rule), nil)
+		require.Equal(t, want, g.Decide(context.Background(), person("a", "", held), act, authz.Object{}).Allowed)
+		require.False(t, g.Decide(context.Background(), person("a", "", unknown), act, authz.Object{}).Allowed)
+	}
+}
+
 // TestInclusionDepth: casbin follows ten levels of inclusion and then silently stops.
 func TestInclusionDepth(t *testing.T) {
 	roles := map[authz.Role]authz.RoleDef{"level-a": {}}
@@ -158,6 +169,7 @@ func TestDemandsOfRoles(t *testing.T) {
 		"both on the way, one met":      {"vault", "chief", reader, false},
 		"both on the way met":           {"vault badge", "chief", reader, true},
 		"another way is enough":         {"dark", "double", reader, true},
+		"so is the first of them":       {"vault badge", "double", reader, true},
 		"another way leads elsewhere":   {"dark", "double", editor, false},
 		"a role without demand is held": {"", "clerk", "clerk", true},
 	} {

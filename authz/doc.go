@@ -25,11 +25,14 @@
 //
 // Through Config.Audit, with these attributes where they are known:
 //
-//	authz.denied    ref, rule, reason, detail, tenant, object, method, user, addr
+//	authz.denied    ref, rule, reason, detail, outcome, tenant, object, method, user, addr
 //	authz.notfound  ref, reason, path (long segments as "-"), method, user, addr
 //	authz.reloaded  outcome ("loaded", "refused"), rules or reason
 //	authz.granted   user (who grants), role, tenant, subject (who gets it)
 //	authz.revoked   as authz.granted
+//
+// The outcome of a denial is "failed" where the condition in detail could not be told: an error, a panic, a late answer, or
+// nothing configured to ask. What it said is in [Refusal.Cause] only.
 //
 // An error from Audit fails a reload or a grant; a refusal stays a refusal.
 //

@@ -59,11 +59,13 @@ func (r *rule) steps(ctx context.Context, sub *Subject, at *Object) []string {
 	}
 	for i := range r.denyWhen {
 		c := &r.denyWhen[i]
-		say(!r.home.judge.met(ctx, c, sub, at, true), "does not hold: deny when "+c.String(), "holds, or cannot be told: deny when "+c.String())
+		holds, _ := r.home.judge.met(ctx, c, sub, at, true)
+		say(!holds, "does not hold: deny when "+c.String(), "holds, or cannot be told: deny when "+c.String())
 	}
 	for i := range r.require {
 		c := &r.require[i]
-		say(r.home.judge.met(ctx, c, sub, at, false), "met: "+c.String(), "not met: "+c.String())
+		met, _ := r.home.judge.met(ctx, c, sub, at, false)
+		say(met, "met: "+c.String(), "not met: "+c.String())
 	}
 	return steps
 }

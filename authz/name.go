@@ -31,19 +31,21 @@ func checkName(name string) error {
 // checkNames refuses invalid names and pairs that look alike. what says of what they are the names.
 func checkNames(what string, names []string) error {
 	var errs []error
-	seen := map[string]string{}
+	seen := make(map[string]string, len(names))
+	capital := slices.ContainsFunc(names, func(name string) bool { return strings.Contains(name, "I") })
 	for _, name := range slices.Sorted(slices.Values(names)) {
 		if err := checkName(name); err != nil {
 			errs = append(errs, fmt.Errorf("authz: %s %q: %w", what, clip(name), err))
 			continue
 		}
-		for _, look := range looks(name) {
+		both := looks(name, capital)
+		for _, look := range both {
 			if other, ok := seen[look]; ok {
 				errs = append(errs, fmt.Errorf("authz: %s names %q and %q can be taken for each other; rename one", what, other, name))
 				break
 			}
 		}
-		for _, look := range looks(name) {
+		for _, look := range both {
 			seen[look] = name
 		}
 	}
@@ -52,10 +54,13 @@ func checkNames(what string, names []string) error {
 
 var alike = strings.NewReplacer("0", "o", "1", "l", "_", "-")
 
-// looks returns what a name looks like: once with a capital I read as i, once read as l.
-func looks(name string) []string {
-	low := strings.ToLower(name)
-	return slices.Compact([]string{"i" + alike.Replace(low), "l" + alike.Replace(strings.ToLower(strings.ReplaceAll(name, "I", "l")))})
+// looks returns what a name looks like: once with a capital I read as i, and where some name has one, once read as l.
+func looks(name string, capital bool) []string {
+	asI := "i" + alike.Replace(strings.ToLower(name))
+	if !capital {
+		return []string{asI}
+	}
+	return []string{asI, "l" + alike.Replace(strings.ToLower(strings.ReplaceAll(name, "I", "l")))}
 }
 
 func keysOf[K ~string, V any](m map[K]V) []string {

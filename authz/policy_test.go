@@ -105,6 +105,18 @@ func TestPoliciesThatDoNotStart(t *testing.T) {
 			p.Pages = pages{"Act": authz.Public()}
 			p.Funcs = funcs{"act": authz.Allow("reader")}
 		}), "taken for each other"},
+		"Cyrillic page name":     {with(func(p *authz.Policy) { p.Pages = pages{"mаil": authz.Public()} }), "ASCII"},
+		"Cyrillic function name": {with(func(p *authz.Policy) { p.Funcs = funcs{"асt": authz.Allow("reader")} }), "ASCII"},
+		"zero-width in a fragment name": {with(func(p *authz.Policy) {
+			p.Fragments = map[authz.Fragment]authz.Rule{"pa\u200brt": authz.Inherit()}
+		}), "ASCII"},
+		"Cyrillic table name": {with(func(p *authz.Policy) {
+			p.Tables = map[authz.Table]map[authz.Op]authz.Rule{"mаils": {authz.Select: authz.Allow("reader")}}
+		}), "ASCII"},
+		"tables by case": {with(func(p *authz.Policy) {
+			ops := map[authz.Op]authz.Rule{authz.Select: authz.Allow("reader")}
+			p.Tables = map[authz.Table]map[authz.Op]authz.Rule{"mails": ops, "Mails": ops}
+		}), "taken for each other"},
 		"name longer than 128 bytes":  {with(func(p *authz.Policy) { p.Pages = pages{authz.Page(strings.Repeat("a", 129)): authz.Public()} }), "at most 128"},
 		"menu label with a new line":  {page(authz.Public().Menu("a\nb", 1)), "one line"},
 		"right-to-left mark in label": {page(authz.Public().Menu("a\u202eb", 1)), "one line"},

@@ -33,7 +33,7 @@ type Refusal struct {
 	Decision
 	// Login is where a visitor of a page goes to sign in, with the way back; empty: nowhere.
 	Login string
-	// Cause is why Config.Subject, Config.Spend or Config.Audit failed, if it did.
+	// Cause is why Config.Subject, Config.Spend, Config.Audit or the condition that decided failed, if it did.
 	Cause error
 }
 
@@ -55,6 +55,9 @@ func (e *Refusal) Unwrap() error { return e.Cause }
 // refusal makes the refusal of a decision: 404 where even a 403 would tell that something is there.
 func (st *request) refusal(r *rule, name string, at Object, v Decision) *Refusal {
 	e := &Refusal{Name: clip(name), Object: at, Decision: v, Status: http.StatusForbidden}
+	if v.failed != nil {
+		e.Cause = v.failed.err
+	}
 	switch {
 	case v.Reason == Unavailable:
 		e.Status = http.StatusServiceUnavailable
@@ -142,6 +145,9 @@ func (g *Guard) report(r *http.Request, e *Refusal) {
 	text("rule", e.Name)
 	text("reason", e.Reason.String())
 	text("detail", e.Detail())
+	if e.failed != nil { // what it said may hold anything, and goes to the host alone
+		text("outcome", "failed")
+	}
 	event := EventDenied
 	if e.Name == "" {
 		event = EventNotFound

@@ -83,7 +83,11 @@ func (t *templates) clone() (*renderer, error) {
 }
 
 func (t *templates) funcs(rr *renderer) template.FuncMap {
-	funcs := template.FuncMap{guardFunc: rr.mayShow, "can": rr.can, "menu": rr.menu}
+	funcs := template.FuncMap{"can": rr.can, "menu": rr.menu}
+	for _, t := range t.set.Templates() {
+		name := t.Name()
+		funcs[guardName(name)] = func() bool { return rr.mayShow(name) }
+	}
 	for name, helper := range t.helpers {
 		funcs[name] = func(args ...any) (string, error) {
 			texts := make([]string, len(args))
@@ -195,11 +199,11 @@ func (g *Guard) Render(w http.ResponseWriter, r *http.Request, page Page, data a
 
 // RenderStatus is Render with another status: 422 for a form that comes back with its errors.
 func (g *Guard) RenderStatus(w http.ResponseWriter, r *http.Request, status int, page Page, data any) error {
-	if g.templates == nil || !g.templates.has(string(page)) {
-		return fmt.Errorf("authz: page %q has no template", clip(string(page)))
-	}
 	st := g.pinned(r)
 	rule := st.snap.find(pageKind, string(page))
+	if rule != nil && (g.templates == nil || !g.templates.has(string(page))) {
+		return fmt.Errorf("authz: page %q has no template", clip(string(page)))
+	}
 	at := st.object(rule)
 	if err := st.check(rule, string(page), at, rule != nil && rule.keyed() && st.key(rule, at) != ""); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"html/template"
@@ -36,7 +37,9 @@ func standIn(...any) (string, error) {
 //	{{if can "mail.inbox" .Object}}  for an [Object]
 //	{{range menu}}                   the entries of [Guard.Menu]
 //
-// The first argument of can is a literal, which is compared with the policy at start.
+// The first argument of can is a literal, which is compared with the policy at start. A host that parses by itself
+// answers for it that no template is defined twice: html/template keeps the last and nothing of the others, so that only
+// [ParseFS] can tell.
 func TemplateFuncs() template.FuncMap {
 	return template.FuncMap{
 		"can":  func(string, ...any) (bool, error) { _, err := standIn(); return false, err },
@@ -95,9 +98,9 @@ func parseFile(root *template.Template, from map[string]string, fsys fs.FS, file
 	return nil
 }
 
-// guardFunc is the name under which the guard stands in every template. No host template can call it, since it was
-// not known when that was parsed.
-const guardFunc = "_authz_guard"
+// guardName is the name under which the guard stands in a template; each has its own, since an argument would cost more
+// than the decision. No host template can call it, since it was not known when that was parsed.
+func guardName(template string) string { return "_authz_guard_" + hex.EncodeToString([]byte(template)) }
 
 // inspection is what the templates of a set ask for.
 type inspection struct {
@@ -127,10 +130,10 @@ func inspect(set *template.Template) (*inspection, error) {
 	return in, sortedErrors(in.errs)
 }
 
-// wrap changes a body into {{if _authz_guard "name"}}body{{end}}.
+// wrap changes a body into {{if the guard}}body{{end}}.
 func wrap(tree *parse.Tree) error {
-	text := fmt.Sprintf("{{if %s %q}}{{end}}", guardFunc, tree.Name)
-	shell, err := parse.Parse(tree.Name, text, "", "", map[string]any{guardFunc: standIn})
+	guard := guardName(tree.Name)
+	shell, err := parse.Parse(tree.Name, "{{if "+guard+"}}{{end}}", "", "", map[string]any{guard: standIn})
 	if err != nil {
 		return fmt.Errorf("authz: template %q: %w", tree.Name, err)
 	}

@@ -38,7 +38,7 @@ func TestParseFS(t *testing.T) {
 		"file and define":          {files("a.html", `1`, "b.html", `{{define "a"}}2{{end}}`), nil, `"a" is defined`},
 		"emptied in another file":  {files("a.html", `{{define "x"}}1{{end}}`, "b.html", `{{define "x"}}{{end}}`), nil, `"x" is defined`},
 		"unknown function":         {files("a.html", `{{evil}}`), nil, "evil"},
-		"the guard called by name": {files("a.html", `{{_authz_guard "a"}}`), nil, "_authz_guard"},
+		"the guard called by name": {files("a.html", `{{_authz_guard_61}}`), nil, "_authz_guard"},
 		"can redefined":            {files("a.html", `x`), template.FuncMap{"can": func(string) bool { return true }}, "the guard's own"},
 		"menu redefined":           {files("a.html", `x`), template.FuncMap{"menu": func() string { return "" }}, "the guard's own"},
 		"syntax":                   {files("a.html", `{{if}}`), nil, "a:1"},
@@ -162,8 +162,8 @@ func TestRenderWritesAllOrNothing(t *testing.T) {
 		"panic in the middle": {"page", who, panicking{}, 500},
 		"refused page":        {"other", who, nil, 403},
 		"anonymous":           {"page", authz.Subject{}, nil, 403},
-		"unknown page":        {"ghost", who, nil, 500},
-		"fragment as a page":  {"part", who, nil, 500},
+		"unknown page":        {"ghost", who, nil, 404},
+		"fragment as a page":  {"part", who, nil, 404},
 	} {
 		t.Run(name, func(t *testing.T) {
 			who = c.who
@@ -183,6 +183,29 @@ func TestRenderWritesAllOrNothing(t *testing.T) {
 	require.NoError(t, g.RenderStatus(w, httptest.NewRequest("GET", "/", nil), 422, "page", map[string]string{"Broken": "now whole"}))
 	require.Equal(t, 422, w.Code)
 	require.Equal(t, "begin now whole end", w.Body.String(), "nothing is left of the failed ones")
+}
+
+// TestUnknownIsADenialWithAnEvent: whatever a handler asks for that the policy does not name.
+func TestUnknownIsADenialWithAnEvent(t *testing.T) {
+	h := mailHost(t)
+	h.subject = person("eva", "", admin, "root")
+	w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "/", nil)
+	for _, err := range []error{
+		h.Check(r, authz.Func("ghost"), authz.Object{}), h.Check(r, authz.Page("mail.delete"), authz.Object{}), h.Check(r, nil, authz.Object{}),
+		h.CheckTable(r, "ghosts", authz.Select, authz.Object{}), h.CheckTable(r, mails, "truncate", authz.Object{}),
+		h.Render(w, r, "ghost", nil), h.Render(w, r, "mail/tools", nil),
+	} {
+		e, ok := errors.AsType[*authz.Refusal](err)
+		require.True(t, ok)
+		require.Equal(t, authz.Undeclared, e.Reason)
+		require.Equal(t, 404, e.Status)
+	}
+	require.Zero(t, w.Body.Len())
+	events := h.all()
+	require.Len(t, events, 7)
+	for _, event := range events {
+		require.Contains(t, event, "reason=undeclared")
+	}
 }
 
 type panicking struct{}

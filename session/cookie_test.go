@@ -196,6 +196,32 @@ func TestKeyRollover(t *testing.T) {
 	require.Empty(t, stays.user(managers[2]), "a ring without the old key ends its sessions")
 }
 
+// A rotation makes the marks of the binding again too. That of the other address family cannot be, and must not sign
+// out whoever has both, once the old key is gone.
+func TestKeyRolloverOfBothAddressFamilies(t *testing.T) {
+	const four, six = "192.0.2.7:1", "[2001:db8::1]:1"
+	oldKey, newKey := skans.GenerateKey("old"), skans.GenerateKey("new")
+	store := session.NewMemoryStore()
+	manager := func(current skans.Key, older ...skans.Key) *session.Manager {
+		keys, err := skans.NewKeyring(current, older...)
+		require.NoError(t, err)
+		return newManager(t, session.Config{Keys: keys, Store: store})
+	}
+	before, both, after := manager(oldKey), manager(newKey, oldKey), manager(newKey)
+	b := newBrowser(nil)
+	b.signIn(t, before, "anna")
+	b.addr = six
+	require.Equal(t, "anna", b.user(before))
+	b.addr = four
+	b.in(both, func(_ http.ResponseWriter, r *http.Request) {
+		require.NoError(t, session.From(r.Context()).Rotate(r.Context()))
+	})
+	for _, addr := range []string{six, four, six} {
+		b.addr = addr
+		require.Equal(t, "anna", b.user(after))
+	}
+}
+
 // Rows come from a store that others may write to. One that was changed ends instead of granting; so does one that a later
 // version of this package sealed, instead of failing for ever.
 func TestRowsThatWereChanged(t *testing.T) {

@@ -98,6 +98,12 @@ func TestOrigin(t *testing.T) {
 			r.Header.Del("Sec-Fetch-Site")
 			r.Header[name] = []string{value, "x"}
 			require.Equal(t, 403, b.do(r).Code)
+			if r.Header.Get("Origin") == "" { // nor does the other header make up for it
+				r.Header.Set("Origin", origin)
+			} else {
+				r.Header.Set("Sec-Fetch-Site", "same-origin")
+			}
+			require.Equal(t, 403, b.do(r).Code)
 		}
 	})
 	t.Run("a token does not make up for WebSocket in a POST", func(t *testing.T) {

@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"flag"
+	"iter"
 	"net/http"
 	"net/netip"
 	"os"
@@ -286,4 +287,25 @@ func TestExposedCookies(t *testing.T) {
 	require.Equal(t, "exposed", log.one(t, session.EventEnded)["reason"])
 	require.Empty(t, a.user(m))
 	require.Equal(t, "bo", b.user(m), "only the real token ends a session")
+}
+
+// A store that mixes users up must not show one of them the sessions of another.
+type mixingStore struct{ session.Store }
+
+func (m mixingStore) ByUser(ctx context.Context, _ string, now time.Time) iter.Seq2[session.Record, error] {
+	return m.Store.ByUser(ctx, "anna", now)
+}
+
+func TestSessionsAreOfTheirUser(t *testing.T) {
+	m := newManager(t, session.Config{Store: mixingStore{session.NewMemoryStore()}})
+	newBrowser(nil).signIn(t, m, "anna")
+	count := func(user string) (n int) {
+		for _, err := range m.Sessions(t.Context(), user) {
+			require.NoError(t, err)
+			n++
+		}
+		return n
+	}
+	require.Equal(t, 1, count("anna"))
+	require.Zero(t, count("bo"))
 }

@@ -147,19 +147,57 @@ func TestStoreThatFailsInLoginAndLogout(t *testing.T) {
 
 // A client that hangs up right after asking does not undo what was asked.
 func TestClientThatIsGone(t *testing.T) {
-	spy := newSpy()
-	m := newManager(t, session.Config{Store: spy})
-	b := newBrowser(nil)
-	b.signIn(t, m, "anna")
-	ctx, hangUp := context.WithCancel(t.Context())
-	b.handler = m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		require.NoError(t, counter.Set(session.From(r.Context()), 3))
-		hangUp()
-		require.ErrorIs(t, r.Context().Err(), context.Canceled)
-		require.NotErrorIs(t, context.Cause(r.Context()), session.ErrEnded)
-	}))
-	require.Equal(t, 200, b.do(b.request("GET", "/", nil).WithContext(ctx)).Code)
-	require.Equal(t, 3, b.count(t, m))
+	for _, test := range []struct {
+		name   string
+		method string
+		ask    func(t *testing.T, m *session.Manager, s *session.Session, gone context.Context)
+		user   string // whose session there is afterwards
+		count  int
+	}{
+		{"a value", "GET", func(t *testing.T, _ *session.Manager, s *session.Session, _ context.Context) {
+			require.NoError(t, counter.Set(s, 3))
+		}, "anna", 3},
+		{"login", "POST", func(t *testing.T, _ *session.Manager, s *session.Session, gone context.Context) {
+			require.NoError(t, s.Login(gone, "bo", session.Password))
+		}, "bo", 0},
+		{"elevation", "POST", func(t *testing.T, _ *session.Manager, s *session.Session, gone context.Context) {
+			require.NoError(t, s.Elevate(gone, session.OTP))
+		}, "anna", 0},
+		{"logout", "POST", func(t *testing.T, _ *session.Manager, s *session.Session, gone context.Context) {
+			require.NoError(t, s.Logout(gone))
+		}, "", 0},
+		{"revoke", "POST", func(t *testing.T, m *session.Manager, s *session.Session, gone context.Context) {
+			require.NoError(t, m.End(gone, s.ID()))
+		}, "", 0},
+		{"revoke all", "POST", func(t *testing.T, m *session.Manager, _ *session.Session, gone context.Context) {
+			require.NoError(t, m.EndUser(gone, "anna"))
+		}, "", 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			m := newManager(t, session.Config{Store: newSpy(), InsecureOriginCheckOnly: true})
+			b := newBrowser(nil)
+			b.signIn(t, m, "anna")
+			ctx, hangUp := context.WithCancel(t.Context())
+			b.handler = m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				hangUp()
+				require.ErrorIs(t, r.Context().Err(), context.Canceled)
+				require.NotErrorIs(t, context.Cause(r.Context()), session.ErrEnded)
+				test.ask(t, m, session.From(r.Context()), r.Context())
+			}))
+			require.Equal(t, 200, b.do(b.request(test.method, "/", nil).WithContext(ctx)).Code)
+			users := map[string]bool{}
+			for _, user := range []string{"anna", "bo"} {
+				for _, err := range m.Sessions(t.Context(), user) {
+					require.NoError(t, err)
+					users[user] = true
+				}
+			}
+			require.Equal(t, test.user != "", users[test.user])
+			require.LessOrEqual(t, len(users), 1)
+			require.Equal(t, test.user, b.user(m))
+			require.Equal(t, test.count, b.count(t, m))
+		})
+	}
 }
 
 func TestPanicDropsDataAndKeepsEndings(t *testing.T) {

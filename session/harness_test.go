@@ -39,7 +39,9 @@ func (s *spyStore) called(ctx context.Context, name string) error {
 	s.mu.Unlock()
 	if errors.Is(err, errHang) {
 		<-ctx.Done()
-		return context.Cause(ctx)
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx) // as a database driver does
 	}
 	return err
 }

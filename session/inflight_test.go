@@ -232,3 +232,92 @@ func TestHandlerThatRevokesItsOwnSession(t *testing.T) {
 		})
 	}
 }
+
+// Another process rotates the token while a request that came with the old one is about to store. Only the store can
+// tell, and what the old token wrote must not reach the new session.
+func TestRotationElsewhereDropsWhatTheOldTokenWrote(t *testing.T) {
+	keys, store := ring(t), session.NewMemoryStore()
+	here := newManager(t, session.Config{Keys: keys, Store: store})
+	there := newManager(t, session.Config{Keys: keys, Store: store})
+	b := newBrowser(nil)
+	b.signIn(t, here, "anna")
+	old := *b
+	res := old.in(here, func(w http.ResponseWriter, r *http.Request) {
+		require.NoError(t, counter.Set(session.From(r.Context()), 666))
+		b.in(there, func(_ http.ResponseWriter, r *http.Request) {
+			require.NoError(t, session.From(r.Context()).Elevate(r.Context(), session.OTP))
+		})
+		_, _ = io.WriteString(w, "done")
+	})
+	require.Equal(t, 200, res.StatusCode)
+	require.Empty(t, res.Header["Set-Cookie"])
+	require.Equal(t, "anna", b.user(here))
+	require.Zero(t, b.count(t, here))
+}
+
+// A session ends before the answer that would have told the browser of it: there is nothing to tell.
+func TestNoCookieOfASessionThatHasEnded(t *testing.T) {
+	for name, begin := range map[string]func(s *session.Session, r *http.Request) error{
+		"login":  func(s *session.Session, r *http.Request) error { return s.Login(r.Context(), "anna", session.Password) },
+		"rotate": func(s *session.Session, r *http.Request) error { return s.Elevate(r.Context(), session.OTP) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newManager(t, session.Config{})
+			b := newBrowser(nil)
+			if name == "rotate" {
+				b.signIn(t, m, "anna")
+			}
+			res := b.in(m, func(w http.ResponseWriter, r *http.Request) {
+				require.NoError(t, begin(session.From(r.Context()), r))
+				require.NoError(t, m.EndUser(context.Background(), "anna")) // from another request
+				require.ErrorIs(t, context.Cause(r.Context()), session.ErrEnded)
+				_, _ = io.WriteString(w, "done")
+			})
+			require.Equal(t, 200, res.StatusCode)
+			require.Empty(t, res.Header["Set-Cookie"])
+		})
+	}
+}
+
+// A gapStore lets something happen between the moment that a session was read and the moment that its request knows.
+type gapStore struct {
+	session.Store
+	between func()
+}
+
+func (g *gapStore) Load(ctx context.Context, id string, now time.Time) (session.Record, error) {
+	r, err := g.Store.Load(ctx, id, now)
+	if f := g.between; f != nil {
+		g.between = nil
+		f()
+	}
+	return r, err
+}
+
+func TestSessionThatEndsWhileItIsRead(t *testing.T) {
+	for name, end := range map[string]func(t *testing.T, m *session.Manager, b *browser){
+		"revoked": func(t *testing.T, m *session.Manager, b *browser) {
+			require.NoError(t, m.End(context.Background(), b.cookie[:22]))
+		},
+		"rotated": func(t *testing.T, m *session.Manager, b *browser) {
+			other := *b
+			other.in(m, func(_ http.ResponseWriter, r *http.Request) {
+				require.NoError(t, session.From(r.Context()).Elevate(r.Context(), session.OTP))
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gap := &gapStore{Store: session.NewMemoryStore()}
+			m := newManager(t, session.Config{Store: gap})
+			b := newBrowser(nil)
+			b.signIn(t, m, "anna")
+			gap.between = func() { end(t, m, b) }
+			b.in(m, func(_ http.ResponseWriter, r *http.Request) {
+				require.ErrorIs(t, context.Cause(r.Context()), session.ErrEnded)
+				_, ok := session.From(r.Context()).User()
+				require.False(t, ok)
+				require.ErrorIs(t, counter.Set(session.From(r.Context()), 1), session.ErrEnded)
+			})
+		})
+	}
+}

@@ -85,6 +85,27 @@ func TestAbsolute(t *testing.T) {
 	})
 }
 
+// Expires is the store's to keep, the deadline is sealed: who can write to the store prolongs no session.
+func TestDeadlineHoldsAgainstTheStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := session.NewMemoryStore()
+		m := newManager(t, session.Config{Store: store})
+		b := newBrowser(nil)
+		b.signIn(t, m, "anna")
+		id, end := b.cookie[:22], time.Now().Add(8*time.Hour)
+		require.NoError(t, store.Touch(t.Context(), id, 1, end, end.Add(time.Hour), time.Now()))
+		time.Sleep(8*time.Hour - time.Millisecond)
+		require.Equal(t, "anna", b.user(m))
+		time.Sleep(time.Millisecond)
+		_, err := store.Load(t.Context(), id, time.Now())
+		require.NoError(t, err, "to the store it is live")
+		require.Empty(t, b.user(m))
+		for range m.Sessions(t.Context(), "anna") {
+			t.Error("listed though nobody can use it")
+		}
+	})
+}
+
 func TestAThousandRequestsCostOneWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		spy := newSpy()

@@ -130,6 +130,26 @@ func BenchmarkHostileMegabyte(b *testing.B) {
 	}
 }
 
+// BenchmarkHostileMegabyteUnescaped has a megabyte of text that is three times as much as in a form with escapes: loose accents,
+// accents in the wrong order, points, characters that NFC takes apart.
+func BenchmarkHostileMegabyteUnescaped(b *testing.B) {
+	type note struct {
+		Text string `in:"json text" rule:"text,max=1000000"`
+	}
+	s := validate.Must[note](validate.Options{Methods: []string{"POST"}, MaxBody: 2 << 20})
+	for name, unit := range map[string]string{
+		"accents": "a\u0301", "order": "a\u0316\u0301", "long rows": "a\u0301\u0316\u0301\u0316\u0301\u0316\u0301", "points": "\u05e9\u05c1\u05b8",
+		"exclusions": "\u0958", "jamo": "\u1112\u1161\u11ab", "joiners": "\u0915\u094d\u200c", "piled": "a" + strings.Repeat("\u0316", 100),
+	} {
+		b.Run(name, func(b *testing.B) {
+			body := `{"text":"` + strings.Repeat(unit, (1<<20)/len(unit)) + `"}`
+			for b.Loop() {
+				_, _ = s.Parse(nil, postJSON(body))
+			}
+		})
+	}
+}
+
 // The promise: a ten-field form costs at most ten allocations more than ParseForm.
 func TestAllocationsOfTenFieldForm(t *testing.T) {
 	p := newReplay(tenBody)

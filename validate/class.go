@@ -8,7 +8,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-playground/validator/v10"
-	"golang.org/x/text/unicode/norm"
 )
 
 // A Class is a set of characters that the host names for its rule tags. Make it with [NewClass].
@@ -66,10 +65,12 @@ func (c *class) apply(s string) (string, string) {
 			return "", "character"
 		}
 		// Normalising may make ASCII of something else (U+037E is ";", U+1FEF is "`"), so the class is asked afterwards.
+		clean := c.raw && cleanSecret(s)
 		if !c.raw {
-			s = norm.NFC.String(s)
+			s, clean = normalise(s)
+			clean = clean && cleanText(s)
 		}
-		if c.raw && !cleanSecret(s) || !c.raw && !cleanText(s) {
+		if !clean {
 			return "", "character"
 		}
 	}
@@ -183,8 +184,10 @@ func plainName(s string) bool {
 }
 
 // keywords are the parameters of rule tags.
-var keywords = map[string]bool{"min": true, "max": true, "maxbytes": true, "count": true, "atleast": true, "scale": true,
-	"past": true, "future": true, "kind": true, "bool": true, "checkbox": true}
+var keywords = map[string]bool{
+	"min": true, "max": true, "maxbytes": true, "count": true, "atleast": true, "scale": true,
+	"past": true, "future": true, "kind": true, "bool": true, "checkbox": true,
+}
 
 func (v *vocabulary) names() string {
 	return strings.Join(slices.Sorted(maps.Keys(v.classes)), ", ")

@@ -301,8 +301,10 @@ func TestSchemasThatDoNotStart(t *testing.T) {
 }
 
 func TestBorrowedRulesAreAClosedTable(t *testing.T) {
-	for _, tag := range []string{"-", "omitempty", "omitnil", "url", "uri", "http_url", "file", "filepath", "dir", "dirpath", "image",
-		"excludes=a", "excludesall=a", "excludesrune=a", "ne=a", "startsnotwith=a", "endsnotwith=a", "required", "eqfield=Other", "dive", "structonly", "unique", "alpha|numeric", "startswith", "alpha=3"} {
+	for _, tag := range []string{
+		"-", "omitempty", "omitnil", "url", "uri", "http_url", "file", "filepath", "dir", "dirpath", "image",
+		"excludes=a", "excludesall=a", "excludesrune=a", "ne=a", "startsnotwith=a", "endsnotwith=a", "required", "eqfield=Other", "dive", "structonly", "unique", "alpha|numeric", "startswith", "alpha=3",
+	} {
 		_, err := compileRule(tag)
 		require.ErrorContains(t, err, "has the", tag)
 	}

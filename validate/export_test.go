@@ -47,3 +47,7 @@ func ParseSwedishAt(s string, today Date) (SEPersonID, string) {
 	code := n.parseAt(s, today)
 	return n, code
 }
+
+// Normalise and Clean are the two halves of what happens to text beyond ASCII.
+func Normalise(s string) (string, bool) { return normalise(s) }
+func Clean(s string) bool               { return cleanText(s) }

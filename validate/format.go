@@ -122,8 +122,10 @@ func urlClass(arg string) (*class, error) {
 			return nil, errors.New(`has a url host that is not one; list hosts in lower case, as in url=example.com|*.example.com, or url=* for any`)
 		}
 	}
-	return &class{name: "url", about: "http or https, host " + arg, ascii: set("!-~"), wide: true,
-		form: func(s string) (string, string) { return webAddress(s, hosts) }}, nil
+	return &class{
+		name: "url", about: "http or https, host " + arg, ascii: set("!-~"), wide: true,
+		form: func(s string) (string, string) { return webAddress(s, hosts) },
+	}, nil
 }
 
 func webAddress(s string, hosts []string) (string, string) {

@@ -18,8 +18,10 @@ import (
 
 // FuzzForm: no panic; what is accepted keeps the schema's promises, and written out again gives the same value.
 func FuzzForm(f *testing.F) {
-	for _, s := range []string{"a=1&a=2", "a[]=1", "A=1", "a.b=1", "a=%zz", "a=%ff", "\ufeffa=1", "a=1;n=2", "n=1e3", "n=%2B1", "n=9007199254740993",
-		"tag=a&tag=b&f=-2.5&on=true&pass=x", "a=%C3%A5&csrf=t", "&", "=", "%", "a=e%CC%81", "n=-0&f=NaN"} {
+	for _, s := range []string{
+		"a=1&a=2", "a[]=1", "A=1", "a.b=1", "a=%zz", "a=%ff", "\ufeffa=1", "a=1;n=2", "n=1e3", "n=%2B1", "n=9007199254740993",
+		"tag=a&tag=b&f=-2.5&on=true&pass=x", "a=%C3%A5&csrf=t", "&", "=", "%", "a=e%CC%81", "n=-0&f=NaN",
+	} {
 		f.Add("page=2", s)
 		f.Add(s, "")
 	}
@@ -35,8 +37,10 @@ func FuzzForm(f *testing.F) {
 		require.LessOrEqual(t, utf8.RuneCountInString(in.A), 20)
 		require.LessOrEqual(t, len(in.Tags), 3)
 		require.GreaterOrEqual(t, in.Page, uint8(1))
-		again := url.Values{"a": {in.A}, "n": {strconv.FormatInt(in.N, 10)}, "f": {strconv.FormatFloat(in.F, 'f', -1, 64)},
-			"on": {strconv.FormatBool(in.On)}, "pass": {in.Pass.Reveal()}}
+		again := url.Values{
+			"a": {in.A}, "n": {strconv.FormatInt(in.N, 10)}, "f": {strconv.FormatFloat(in.F, 'f', -1, 64)},
+			"on": {strconv.FormatBool(in.On)}, "pass": {in.Pass.Reveal()},
+		}
 		if len(in.Tags) > 0 {
 			again["tag"] = in.Tags
 		}
@@ -83,8 +87,10 @@ var plainOrders = validate.Must[plainOrder](validate.Options{Methods: []string{"
 
 // FuzzJSON: whatever is accepted, encoding/json reads as the same values: this parser only refuses more.
 func FuzzJSON(f *testing.F) {
-	for _, s := range []string{`{"id":1}`, `{"id":1,"id":2}`, `{"ID":1}`, `{"id":9007199254740993,"note":"\u00e5\ud83d\ude00\n"}`, `{"id":1,"w":1.5e-2}`, `{"id":1e3}`,
-		`{"id":1,"tags":["a","b"],"inner":{"x":3},"paid":true}`, `{"id":1}x`, "\ufeff{}", `{"id":1,"note":"\ud800"}`, `{"id":-0}`, `[[[[`, `{"id":1,"w":1e400}`, `{"id":1,"note":null}`} {
+	for _, s := range []string{
+		`{"id":1}`, `{"id":1,"id":2}`, `{"ID":1}`, `{"id":9007199254740993,"note":"\u00e5\ud83d\ude00\n"}`, `{"id":1,"w":1.5e-2}`, `{"id":1e3}`,
+		`{"id":1,"tags":["a","b"],"inner":{"x":3},"paid":true}`, `{"id":1}x`, "\ufeff{}", `{"id":1,"note":"\ud800"}`, `{"id":-0}`, `[[[[`, `{"id":1,"w":1e400}`, `{"id":1,"note":null}`,
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
@@ -141,14 +147,18 @@ func FuzzMultipart(f *testing.F) {
 	})
 }
 
-var everyClass = []string{"line,max=99", "text,max=99", "digits,max=99", "letters,max=99", "name,max=99", "login,max=99", "identifier,max=99", "token,max=99", "slug,max=99",
-	"email", "url=*,max=300", "url=example.com|*.example.org,max=300", "path,max=99", "phone", "postcode=SE|NO|DK|FI|GB|FR|DE", "country", "currency", "language", "iban", "uuid", "colour"}
+var everyClass = []string{
+	"line,max=99", "text,max=99", "digits,max=99", "letters,max=99", "name,max=99", "login,max=99", "identifier,max=99", "token,max=99", "slug,max=99",
+	"email", "url=*,max=300", "url=example.com|*.example.org,max=300", "path,max=99", "phone", "postcode=SE|NO|DK|FI|GB|FR|DE", "country", "currency", "language", "iban", "uuid", "colour",
+}
 
 // FuzzClasses: what a class returns is canonical: the class returns it unchanged. It is never longer than it may be and never
 // has a control character.
 func FuzzClasses(f *testing.F) {
-	for _, s := range []string{"Hej\r\n", "e\u0301", "Ännä@räksmörgås.se", "https://EXAMPLE.com:8443/å?x#y", "/a?b", "+46 70-123 45 67", "sw1a1aa", "sv-se", "GB29 NWBK 6016 1331 9268 19",
-		"F81D4FAE-7DEC-11D0-A765-00A0C91E6BF6", "#ABCDEF", "می\u200cخواهم", "👨\u200d👩", "\u037e", "\u1fef", "ß", "a\u202eb", "i-klingon", "http://[::1]/"} {
+	for _, s := range []string{
+		"Hej\r\n", "e\u0301", "Ännä@räksmörgås.se", "https://EXAMPLE.com:8443/å?x#y", "/a?b", "+46 70-123 45 67", "sw1a1aa", "sv-se", "GB29 NWBK 6016 1331 9268 19",
+		"F81D4FAE-7DEC-11D0-A765-00A0C91E6BF6", "#ABCDEF", "می\u200cخواهم", "👨\u200d👩", "\u037e", "\u1fef", "ß", "a\u202eb", "i-klingon", "http://[::1]/",
+	} {
 		f.Add(s)
 	}
 	var probes []*validate.Probe

@@ -57,12 +57,14 @@ func TestMultipart(t *testing.T) {
 		r    *http.Request
 		want []string
 	}{
-		{"field and file change places", form(t, func(m *multipart.Writer) {
-			file(m, "to", "a.txt", "a@b.se")
-			field(m, "text", "x")
-			field(m, "docs", "x")
-		}),
-			[]string{"form to:source", "file docs:source"}},
+		{
+			"field and file change places", form(t, func(m *multipart.Writer) {
+				file(m, "to", "a.txt", "a@b.se")
+				field(m, "text", "x")
+				field(m, "docs", "x")
+			}),
+			[]string{"form to:source", "file docs:source"},
+		},
 		{"unknown file", form(t, func(m *multipart.Writer) {
 			field(m, "to", "a@b.se")
 			field(m, "text", "x")

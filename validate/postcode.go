@@ -24,7 +24,8 @@ func postcodeClass(arg string) (*class, error) {
 			return nil, fmt.Errorf("has the postcode country %q; known are DE, DK, FI, FR, GB, NO and SE", country)
 		}
 	}
-	return &class{name: "postcode", about: "of " + strings.Join(countries, " or "), length: 8, ascii: set("0-9A-Za-z "),
+	return &class{
+		name: "postcode", about: "of " + strings.Join(countries, " or "), length: 8, ascii: set("0-9A-Za-z "),
 		form: func(s string) (string, string) {
 			for _, country := range countries {
 				if text, ok := postcode(country, strings.ToUpper(s)); ok {
@@ -32,7 +33,8 @@ func postcodeClass(arg string) (*class, error) {
 				}
 			}
 			return "", "format"
-		}}, nil
+		},
+	}, nil
 }
 
 // postcode returns the code as its country writes it; the blank may be left out.

@@ -7,8 +7,9 @@ import "time"
 // a hyphen before the last four digits or, from the year in which the person becomes 100 and without the century, a plus sign. String gives
 // the twelve digits.
 //
-// Its kinds are person, coordination and test; test are the birth numbers 980 to 999, which Skatteverket keeps for test data.
-// Without a rule kind=, person and coordination are accepted.
+// Its kinds are person, coordination and test; test are the birth numbers 980 to 999, from which Skatteverket makes its test data
+// today. Older test numbers of Skatteverket, such as 191212121212, look like those of persons. Without a rule kind=, person and
+// coordination are accepted.
 type SEPersonID struct{ identity }
 
 func (n *SEPersonID) kindNames() []string    { return []string{"person", "coordination", "test"} }
@@ -47,7 +48,7 @@ func (n *SEPersonID) parseAt(s string, today Date) string {
 	default:
 		return "format"
 	}
-	if !allDigits(head) || !allDigits(tail) {
+	if !allDigits(head) || !allDigits(tail) || tail[:3] == "000" { // birth numbers begin with 001
 		return "format"
 	}
 	short := head[len(head)-6:]
@@ -73,15 +74,16 @@ func (n *SEPersonID) parseAt(s string, today Date) string {
 	return ""
 }
 
-// century finds the first two digits of the year: the latest that is not in the future, and with a plus sign one earlier.
-// The day of a samordningsnummer is compared without its 60.
+// century finds the first two digits of the year: the latest that is not in the future, and with a plus sign the latest that
+// makes its person 100 in this year or before (18 § of folkbokföringslagen, 1991:481: the sign changes with the year, not with
+// the birthday). The day of a samordningsnummer is compared without its 60.
 func century(short string, plus bool, today Date) string {
 	day := number(short[4:])
 	if day > 60 {
 		day -= 60
 	}
 	born := Date{Year: today.Year/100*100 + number(short[:2]), Month: time.Month(number(short[2:4])), Day: day}
-	if born.Compare(today) > 0 {
+	if !plus && born.Compare(today) > 0 || plus && born.Year > today.Year {
 		born.Year -= 100
 	}
 	if plus {

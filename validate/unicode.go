@@ -1,10 +1,9 @@
 package validate
 
 import (
+	"sync"
 	"unicode"
 	"unicode/utf8"
-
-	"golang.org/x/text/unicode/norm"
 )
 
 // maxMarks is how many combining marks may follow one another. Words of all living scripts need fewer; what needs more
@@ -19,37 +18,28 @@ func cleanText(s string) bool {
 	var prev rune
 	marks := 0
 	for i, r := range s {
-		switch {
-		case r < utf8.RuneSelf || common(r):
+		if r < utf8.RuneSelf {
+			marks, prev = 0, r
+			continue
+		}
+		switch t := traitOf(r); {
+		case t.flags&isPlain != 0:
 			marks = 0
+		case t.flags&isMark != 0:
+			if marks++; marks > maxMarks || i == 0 {
+				return false
+			}
 		case r == zwj || r == zwnj:
 			next, _ := utf8.DecodeRuneInString(s[i+utf8.RuneLen(r):])
 			if !joins(r, prev, next) {
 				return false
 			}
-		case unicode.Is(unicode.Variation_Selector, r):
-			if !varies(r, prev) {
-				return false
-			}
-		case !unicode.IsGraphic(r), unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r), hidden(r):
+		case !unicode.Is(unicode.Variation_Selector, r) || !varies(r, prev):
 			return false
-		case unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Me, r):
-			if marks++; marks > maxMarks || i == 0 {
-				return false
-			}
-		default:
-			marks = 0
 		}
 		prev = r
 	}
 	return true
-}
-
-// common are blocks of nothing but letters, which need no look into the tables: Latin with its accents, Cyrillic, kana, Han
-// and Hangul. (The two signs among the Latin letters, × and ÷, are fit to be seen too.)
-func common(r rune) bool {
-	return r >= 0xC0 && r <= 0x24F || r >= 0x400 && r <= 0x481 || r >= 0x3041 && r <= 0x3096 || r >= 0x30A1 && r <= 0x30FA ||
-		r >= 0x4E00 && r <= 0x9FFF || r >= 0xAC00 && r <= 0xD7A3
 }
 
 const (
@@ -73,7 +63,7 @@ func joins(joiner, prev, next rune) bool {
 	if prev == 0 {
 		return false
 	}
-	if norm.NFC.PropertiesString(string(prev)).CCC() == 9 {
+	if traitOf(prev).ccc == 9 {
 		return true
 	}
 	if cursive(prev) && cursive(next) {
@@ -82,26 +72,52 @@ func joins(joiner, prev, next rune) bool {
 	return joiner == zwj && (emoji(prev) || prev == 0xFE0F) && emoji(next)
 }
 
+// A special is a script that some rule above or below names.
+type special uint8
+
+const (
+	cursiveScript special = 1 << iota // letters take their forms from their neighbours
+	hanScript
+	mongolianScript
+	kanaScript
+	hangulScript
+	bopomofoScript
+)
+
+var specials = sync.OnceValue(func() *[256]special {
+	var set [256]special
+	for _, name := range []string{"Arabic", "Syriac", "Mongolian", "Nko", "Mandaic", "Adlam", "Hanifi_Rohingya"} {
+		set[scriptID(name)] = cursiveScript
+	}
+	set[scriptID("Mongolian")] |= mongolianScript
+	set[scriptID("Han")] = hanScript
+	set[scriptID("Hiragana")], set[scriptID("Katakana")] = kanaScript, kanaScript
+	set[scriptID("Hangul")] = hangulScript
+	set[scriptID("Bopomofo")] = bopomofoScript
+	return &set
+})
+
 func cursive(r rune) bool {
-	return unicode.In(r, unicode.Arabic, unicode.Syriac, unicode.Mongolian, unicode.Nko, unicode.Mandaic, unicode.Adlam,
-		unicode.Hanifi_Rohingya) && (unicode.IsLetter(r) || unicode.IsMark(r))
+	t := traitOf(r)
+	return t.flags&isWord != 0 && specials()[t.script]&cursiveScript != 0
 }
 
 // emoji is wider than the property of UTS 51: symbols and the skin tones. The joiner between two symbols harms nobody.
 func emoji(r rune) bool {
-	return unicode.Is(unicode.So, r) || r >= 0x1F3FB && r <= 0x1F3FF
+	return traitOf(r).flags&isSymbol != 0 || r >= 0x1F3FB && r <= 0x1F3FF
 }
 
 // varies reports whether a variation selector follows something that has variants. Elsewhere a run of them hides a message.
 func varies(selector, prev rune) bool {
+	t := traitOf(prev)
 	switch {
 	case selector == 0xFE0E || selector == 0xFE0F:
-		return unicode.Is(unicode.So, prev) || unicode.Is(unicode.Sm, prev) || unicode.Is(unicode.Po, prev) && prev > unicode.MaxASCII ||
+		return t.flags&isSymbol != 0 || unicode.Is(unicode.Sm, prev) || unicode.Is(unicode.Po, prev) && prev > unicode.MaxASCII ||
 			prev >= '0' && prev <= '9' || prev == '#' || prev == '*' || prev == 0xA9 || prev == 0xAE
 	case selector >= 0xFE00 && selector <= 0xFE02, selector >= 0xE0100 && selector <= 0xE01EF:
-		return unicode.Is(unicode.Han, prev)
+		return specials()[t.script]&hanScript != 0
 	case selector >= 0x180B && selector <= 0x180F:
-		return unicode.Is(unicode.Mongolian, prev) && unicode.IsLetter(prev)
+		return specials()[t.script]&mongolianScript != 0 && t.flags&isAlpha != 0
 	}
 	return false
 }
@@ -118,7 +134,7 @@ func cleanSecret(s string) bool {
 }
 
 // isLetter takes the joiners too: cleanText has seen to it that they stand where a script needs them.
-func isLetter(r rune) bool { return unicode.IsLetter(r) || unicode.IsMark(r) || r == zwnj || r == zwj }
+func isLetter(r rune) bool { return traitOf(r).flags&isWord != 0 || r == zwnj || r == zwj }
 
 // isNameRune takes what occurs in names on passports and in registers: besides letters the apostrophes (O’Brien), the
 // hyphen, the full stop (Jr.) and the middle dot of Catalan and of transcribed names.
@@ -134,34 +150,28 @@ func isNameRune(r rune) bool {
 // name (UTS 39, section 5.1, single script). Japanese, Korean and Chinese count their scripts together, as there.
 func oneScript(ok func(rune) bool) func(string) (string, string) {
 	return func(s string) (string, string) {
-		var script *unicode.RangeTable
-		east := scriptAny
+		script, east := scriptNone, scriptAny
 		letters, isEast := false, false
 		for _, r := range s {
-			if !ok(r) {
+			t := traitOf(r)
+			if t.flags&isWord == 0 && !ok(r) { // every letter is fit for both classes
 				return "", "character"
 			}
-			letters = letters || unicode.IsLetter(r)
-			if unicode.In(r, unicode.Common, unicode.Inherited) {
+			letters = letters || t.flags&isAlpha != 0
+			if t.script == scriptShared {
 				continue
 			}
-			if e := eastAsian(r); e != 0 {
-				if east &= e; east == 0 || script != nil {
+			if e := eastAsian(t.script); e != 0 {
+				if east &= e; east == 0 || script != scriptNone {
 					return "", "character"
 				}
 				isEast = true
 				continue
 			}
-			if isEast {
+			if isEast || t.script == scriptNone || script != scriptNone && script != t.script {
 				return "", "character"
 			}
-			if script == nil {
-				if script = scriptOf(r); script == nil {
-					return "", "character"
-				}
-			} else if !unicode.Is(script, r) {
-				return "", "character"
-			}
+			script = t.script
 		}
 		if !letters {
 			return "", "format"
@@ -178,31 +188,16 @@ const (
 	scriptAny = japanese | korean | chinese
 )
 
-func eastAsian(r rune) uint8 {
-	switch {
-	case unicode.Is(unicode.Han, r):
+func eastAsian(script uint8) uint8 {
+	switch specials()[script] {
+	case hanScript:
 		return scriptAny
-	case unicode.In(r, unicode.Hiragana, unicode.Katakana):
+	case kanaScript:
 		return japanese
-	case unicode.Is(unicode.Hangul, r):
+	case hangulScript:
 		return korean
-	case unicode.Is(unicode.Bopomofo, r):
+	case bopomofoScript:
 		return chinese
 	}
 	return 0
-}
-
-// scriptOf asks the common scripts first: the table of all of them is a map.
-func scriptOf(r rune) *unicode.RangeTable {
-	for _, t := range []*unicode.RangeTable{unicode.Latin, unicode.Cyrillic, unicode.Greek, unicode.Arabic, unicode.Hebrew} {
-		if unicode.Is(t, r) {
-			return t
-		}
-	}
-	for _, t := range unicode.Scripts {
-		if unicode.Is(t, r) {
-			return t
-		}
-	}
-	return nil
 }

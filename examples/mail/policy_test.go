@@ -126,6 +126,9 @@ func TestEveryRouteRoleAndMethodAgainstTheMatrix(t *testing.T) {
 						may = may || matrix[pattern][role] && (!strings.Contains(path, "{box}") || local && box == "bygglov")
 					}
 					target := strings.ReplaceAll(inside[box].Replace(path), "{id}", other)
+					if box == "bygglov" && strings.Contains(path, "{id}") && strings.Contains(path, "{box}") {
+						b.otherTenantsID(method, inside["skola"].Replace(strings.ReplaceAll(path, "{box}", box)), token, may)
+					}
 					for _, m := range slices.Backward(methods) { // the one that changes something comes after those that must not
 						got := b.try(m, target, token)
 						right := m == method || m == "HEAD" && method == "GET"
@@ -150,6 +153,30 @@ func TestEveryRouteRoleAndMethodAgainstTheMatrix(t *testing.T) {
 	report, err := audit.Verify(t.Context(), os.DirFS(r.logDir), audit.Trust{Keys: r.log.PublicKeys()})
 	require.NoError(t, err)
 	require.True(t, report.OK(), report.String())
+}
+
+// otherTenantsID asks for what is another mailbox's by its id, under the path of a mailbox: it must not be there, for
+// whoever may use the route too.
+func (b *browser) otherTenantsID(method, target, token string, may bool) {
+	b.t.Helper()
+	require.NotContains(b.t, target, "{")
+	got := answer{}
+	if method == "POST" {
+		forms := map[string]url.Values{"reply": {"text": {"an answer"}}, "status": {"status": {"closed"}}, "assign": {}, "erase": {"confirm": {"erase"}}}
+		form, ok := forms[target[strings.LastIndexByte(target, '/')+1:]]
+		require.True(b.t, ok, "%s: what a whole form has is to be added to the test", target)
+		got = b.post(target, token, form)
+	} else {
+		got = b.try(method, target, token)
+	}
+	if may {
+		require.Equal(b.t, 404, got.status, "%s %s: another mailbox's id", method, target)
+		return
+	}
+	require.Contains(b.t, []int{303, 403, 404}, got.status, "%s %s: another mailbox's id", method, target)
+	if got.status == 303 {
+		require.Contains(b.t, got.header.Get("Location"), "/login")
+	}
 }
 
 // shared reports whether a path has a second route, with the method, that is open to everybody or to the role.

@@ -57,8 +57,10 @@ func TestPhotoKeepsItsOrientationWithoutExif(t *testing.T) {
 		}
 	}
 	dark := func(m image.Image, x, y int) bool { r, _, _, _ := m.At(x, y).RGBA(); return r < 0x4000 }
-	for orientation, corner := range map[byte]string{1: "top left", 2: "top right", 3: "bottom right", 4: "bottom left",
-		5: "top left", 6: "top right", 7: "bottom right", 8: "bottom left"} {
+	for orientation, corner := range map[byte]string{
+		1: "top left", 2: "top right", 3: "bottom right", 4: "bottom left",
+		5: "top left", 6: "top right", 7: "bottom right", 8: "bottom left",
+	} {
 		for _, exif := range []string{
 			"Exif\x00\x00MM\x00\x2a\x00\x00\x00\x08\x00\x02\x01\x00\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x01\x12\x00\x03\x00\x00\x00\x01\x00" + string(rune(orientation)) + "\x00\x00\x00\x00GPS: here",
 			"Exif\x00\x00II\x2a\x00\x08\x00\x00\x00\x01\x00\x12\x01\x03\x00\x01\x00\x00\x00" + string(rune(orientation)) + "\x00\x00\x00GPS: here",
@@ -90,8 +92,10 @@ func TestPhotoKeepsItsOrientationWithoutExif(t *testing.T) {
 
 // Directories of Exif that lead out of the segment are no orientation, and nothing worse.
 func TestBrokenExifIsIgnored(t *testing.T) {
-	for _, exif := range []string{"Exif\x00\x00", "Exif\x00\x00MM\x00\x2a\xff\xff\xff\xff", "Exif\x00\x00MM\x00\x2a\x00\x00\x00\x08\xff\xff",
-		"Exif\x00\x00II\x2a\x00\x08\x00\x00\x00\x01\x00\x12\x01\x03\x00\x01\x00\x00\x00\x09\x00\x00\x00", "http://ns.adobe.com/xap/1.0/\x00<x/>"} {
+	for _, exif := range []string{
+		"Exif\x00\x00", "Exif\x00\x00MM\x00\x2a\xff\xff\xff\xff", "Exif\x00\x00MM\x00\x2a\x00\x00\x00\x08\xff\xff",
+		"Exif\x00\x00II\x2a\x00\x08\x00\x00\x00\x01\x00\x12\x01\x03\x00\x01\x00\x00\x00\x09\x00\x00\x00", "http://ns.adobe.com/xap/1.0/\x00<x/>",
+	} {
 		j := jpegBytes(t, picture(8, 4))
 		segment := append([]byte{0xFF, 0xE1}, binary.BigEndian.AppendUint16(nil, uint16(len(exif)+2))...)
 		j = append(append(append(bytes.Clone(j[:2]), segment...), exif...), j[2:]...)

@@ -31,8 +31,10 @@ const mega = 1 << 20
 
 func receiver(t testing.TB, dir string, change ...func(*upload.Config)) *upload.Receiver {
 	t.Helper()
-	c := upload.Config{Dir: dir, MaxBytes: 12 * mega,
-		Types: []string{"pdf", "png", "jpg", "gif", "txt", "zip", "gz", "docx", "odt"}}
+	c := upload.Config{
+		Dir: dir, MaxBytes: 12 * mega,
+		Types: []string{"pdf", "png", "jpg", "gif", "txt", "zip", "gz", "docx", "odt"},
+	}
 	for _, f := range change {
 		f(&c)
 	}
@@ -151,8 +153,10 @@ func TestGoodFilesComeThrough(t *testing.T) {
 	})
 	odt := zipBytes(t, func(z *zip.Writer) {
 		const media = "application/vnd.oasis.opendocument.text"
-		w, err := z.CreateRaw(&zip.FileHeader{Name: "mimetype", Method: zip.Store, CRC32: crc32.ChecksumIEEE([]byte(media)),
-			CompressedSize64: uint64(len(media)), UncompressedSize64: uint64(len(media))})
+		w, err := z.CreateRaw(&zip.FileHeader{
+			Name: "mimetype", Method: zip.Store, CRC32: crc32.ChecksumIEEE([]byte(media)),
+			CompressedSize64: uint64(len(media)), UncompressedSize64: uint64(len(media)),
+		})
 		require.NoError(t, err)
 		_, _ = io.WriteString(w, media)
 		entry(t, z, "content.xml", "<office/>")

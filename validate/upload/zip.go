@@ -128,8 +128,10 @@ func (b *budget) directory(r io.ReaderAt, size int64) (entries []entry, start in
 		if _, err := in.Seek(rest, io.SeekCurrent); err != nil {
 			return nil, 0, zip.ErrFormat
 		}
-		entries = append(entries, entry{name: string(name), method: binary.LittleEndian.Uint16(head[10:]),
-			packed: int64(binary.LittleEndian.Uint32(head[20:])), offset: int64(binary.LittleEndian.Uint32(head[42:]))})
+		entries = append(entries, entry{
+			name: string(name), method: binary.LittleEndian.Uint16(head[10:]),
+			packed: int64(binary.LittleEndian.Uint32(head[20:])), offset: int64(binary.LittleEndian.Uint32(head[42:])),
+		})
 	}
 	if at, _ := in.Seek(0, io.SeekCurrent); at != length {
 		return nil, 0, errArchive("has more entries than it says")
