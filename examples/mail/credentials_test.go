@@ -4,7 +4,9 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -69,6 +71,32 @@ func TestChangeOfPassword(t *testing.T) {
 		changes++
 	}
 	require.GreaterOrEqual(t, changes, 2)
+}
+
+// Of two changes at once, the later one must not undo the earlier without having seen it.
+func TestOfTwoNewPasswordsOneWins(t *testing.T) {
+	r := start(t, t.TempDir(), false)
+	p := r.person(t, firstAdministrator)
+	const many = 8
+	gate, won := make(chan struct{}), make(chan bool, many)
+	var all sync.WaitGroup
+	for n := range many {
+		all.Go(func() {
+			<-gate
+			done, err := accounts{r.app}.SwapHash(t.Context(), p.ID, p.Password, strconv.Itoa(n))
+			won <- done && err == nil
+		})
+	}
+	close(gate)
+	all.Wait()
+	close(won)
+	winners := 0
+	for w := range won {
+		if w {
+			winners++
+		}
+	}
+	require.Equal(t, 1, winners)
 }
 
 func TestAnotherAuthenticatorApp(t *testing.T) {

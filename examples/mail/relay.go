@@ -65,7 +65,7 @@ func (r *relay) deliver(ctx context.Context, from, to string, raw []byte) error 
 	}
 	client, err := gomail.NewClient(r.host, options...)
 	if err != nil {
-		return transient(err)
+		return unreachable(err)
 	}
 	conn, err := client.DialToSMTPClientWithContext(ctx)
 	if wire != nil {
@@ -73,7 +73,7 @@ func (r *relay) deliver(ctx context.Context, from, to string, raw []byte) error 
 		defer context.AfterFunc(ctx, func() { _ = wire.Close() })() // a relay that hangs does not hold up the end of the program
 	}
 	if err != nil {
-		return transient(err)
+		return unreachable(err)
 	}
 	if err := conn.Mail("<" + from + ">"); err != nil {
 		return err
@@ -95,8 +95,8 @@ func (r *relay) deliver(ctx context.Context, from, to string, raw []byte) error 
 	return nil
 }
 
-// transient takes the code away from an error: how the relay greets is about the relay and not about this letter.
-func transient(err error) error { return errors.New("the relay cannot be reached: " + err.Error()) }
+// unreachable takes the code away from an error: how the relay greets is about the relay and not about this letter.
+func unreachable(err error) error { return fmt.Errorf("%w: %s", store.ErrUnreachable, err) }
 
 // envelope reads from whom and to whom a letter of ours goes.
 func envelope(raw []byte) (from, to string, err error) {

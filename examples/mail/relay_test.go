@@ -113,13 +113,13 @@ func TestRelay(t *testing.T) {
 		stranger.tls = nil
 		err := stranger.send(t.Context(), "4", letterTo(t, "anna@example.org"))
 		require.ErrorContains(t, err, "certificate")
-		require.NotErrorIs(t, err, store.ErrGivenUp)
+		require.ErrorIs(t, err, store.ErrUnreachable)
 	})
 	t.Run("no TLS, no letter", func(t *testing.T) {
 		plain := newPostOffice(t, false)
 		err := plain.relay.send(t.Context(), "5", letterTo(t, "anna@example.org"))
 		require.ErrorContains(t, err, "STARTTLS")
-		require.NotErrorIs(t, err, store.ErrGivenUp)
+		require.ErrorIs(t, err, store.ErrUnreachable)
 		require.Empty(t, plain.letters())
 	})
 	t.Run("broken off", func(t *testing.T) {

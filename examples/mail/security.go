@@ -44,9 +44,10 @@ type security struct {
 }
 
 // The mailbox's own events. mail.delivered: mailbox, message, bytes. mail.refused: code, reason. mail.replied: mailbox,
-// conversation, message, files (how many). mail.given_up: reason. mail.reset_issued and mail.not_me: user (whose account it
-// is about). admin.exported: format, mailbox (none: of all). admin.erased: mailbox, customer, key, erased, letters (how
-// many). customer.exported, sealed under the customer: user (their id), address, mailbox, letters.
+// conversation, message, files (how many). mail.given_up: reason. mail.reset_issued, mail.disabled, mail.enabled and
+// mail.not_me: user (whose account it is about). admin.exported: format, mailbox (none: of all). admin.erased: mailbox,
+// customer, key, erased, letters (how many). customer.exported, sealed under the customer: user (their id), address,
+// mailbox, letters.
 const (
 	eventDelivered = "mail.delivered"
 	eventRefused   = "mail.refused"
@@ -57,6 +58,8 @@ const (
 	eventHandedOut = "customer.exported"
 
 	eventResetIssued = "mail.reset_issued"
+	eventDisabled    = "mail.disabled"
+	eventEnabled     = "mail.enabled"
 	eventNotMe       = "mail.not_me"
 )
 

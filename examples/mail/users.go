@@ -93,7 +93,14 @@ func (a *app) resetFactor(w http.ResponseWriter, r *http.Request, in personForm)
 // setState closes an account or opens it again, with its history. A closed one has no sessions and no links that work.
 func (a *app) setState(w http.ResponseWriter, r *http.Request, in stateForm) {
 	ctx, disabled := r.Context(), in.State == "disabled"
+	event := eventEnabled
+	if disabled {
+		event = eventDisabled
+	}
 	person, err := a.another(r, in.Person)
+	if err == nil {
+		err = a.log.Record(ctx, event, attrs("user", person.ID)...)
+	}
 	if err == nil {
 		err = a.store.Tx(ctx, func(tx *sql.Tx) error {
 			return a.history.people.Modify(ctx, tx, person.ID, func(p *store.Person) error {

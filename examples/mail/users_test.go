@@ -83,6 +83,9 @@ func TestAClosedAccount(t *testing.T) {
 		}
 	}
 	require.Len(t, values, 3, "made, closed, opened: %v", values)
+	log := admin.page("/admin/audit")
+	require.Contains(t, log, eventDisabled)
+	require.Contains(t, log, eventEnabled)
 }
 
 func TestAnAdministratorTakesOffASecondFactor(t *testing.T) {

@@ -9,8 +9,12 @@ import (
 	"github.com/skans-go/skans"
 )
 
-// ErrGivenUp says that a letter will not be tried again.
-var ErrGivenUp = errors.New("store: given up")
+var (
+	// ErrGivenUp says that a letter will not be tried again.
+	ErrGivenUp = errors.New("store: given up")
+	// ErrUnreachable says that no letter can be sent just now, so that the others need not be tried.
+	ErrUnreachable = errors.New("store: nobody takes letters")
+)
 
 // outboxPurpose seals what is posted: it concerns no customer. The letter's id is bound.
 const outboxPurpose = "mail.outbox"
@@ -33,7 +37,8 @@ type waiting struct {
 
 // Unsent yields what lies in the outbox to send and is due, oldest first. What sent takes is marked, and does not come
 // again. What it fails at comes again later and later, until it is given up: after some five days, as RFC 5321, 4.5.4.1,
-// has it, or at once where its error is [ErrGivenUp]. One letter's failure does not hold up the others.
+// has it, or at once where its error is [ErrGivenUp]. One letter's failure does not hold up the others, unless it is
+// [ErrUnreachable].
 func (s *Store) Unsent(ctx context.Context, now time.Time, sent func(id string, raw []byte) error) error {
 	due, err := collect(ctx, s.db, func(row interface{ Scan(...any) error }) (waiting, error) {
 		var w waiting
@@ -55,6 +60,9 @@ func (s *Store) Unsent(ctx context.Context, now time.Time, sent func(id string, 
 		}
 		// Written down even if ctx ended while it was sent, or it would be sent again.
 		errs = append(errs, s.settle(context.WithoutCancel(ctx), now, w, err))
+		if errors.Is(err, ErrUnreachable) {
+			break
+		}
 	}
 	return errors.Join(errs...)
 }

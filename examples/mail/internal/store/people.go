@@ -62,12 +62,6 @@ func (s *Store) People(ctx context.Context) ([]Person, error) {
 	return collect(ctx, s.db, scanPerson, "select "+personColumns+" from person order by name")
 }
 
-// ReplacePassword stores a new hash if the old one still stands, and ErrNotFound if it does not: of two changes at
-// once, the later one must not undo the earlier without having seen it.
-func (s *Store) ReplacePassword(ctx context.Context, id, old, new string) error {
-	return changed(s.db.ExecContext(ctx, "update person set password = ? where id = ? and password = ?", new, id, old))
-}
-
 // SystemPeople returns the system administrators.
 func (s *Store) SystemPeople(ctx context.Context) ([]Person, error) {
 	return collect(ctx, s.db, scanPerson, "select "+personColumns+" from person where system = 1 order by name")

@@ -258,23 +258,25 @@ func TestALetterThatIsSentWhileTheProgramEndsIsNotSentAgain(t *testing.T) {
 	require.Equal(t, []string{"first", "second"}, sent)
 }
 
+func TestAnUnreachableRelayIsAskedOnce(t *testing.T) {
+	s, _ := open(t)
+	for range 5 {
+		require.NoError(t, s.Post(t.Context(), []byte("letter")))
+	}
+	asked := 0
+	require.ErrorIs(t, s.Unsent(t.Context(), time.Now(), func(string, []byte) error {
+		asked++
+		return store.ErrUnreachable
+	}), store.ErrUnreachable)
+	require.Equal(t, 1, asked, "five letters must not wait five times as long")
+}
+
 // ignore passes over what a letter's failure reports.
 func ignore(err error) error {
 	if err != nil && strings.Contains(err.Error(), "try later") {
 		return nil
 	}
 	return err
-}
-
-func TestReplacePasswordOfTwoOnlyOneWins(t *testing.T) {
-	s, _ := open(t)
-	var p store.Person
-	require.NoError(t, s.Tx(t.Context(), func(tx *sql.Tx) (err error) {
-		p, err = s.CreatePerson(t.Context(), tx, store.Person{Name: "anna@example.com"})
-		return err
-	}))
-	require.NoError(t, s.ReplacePassword(t.Context(), p.ID, "", "first"))
-	require.ErrorIs(t, s.ReplacePassword(t.Context(), p.ID, "", "second"), store.ErrNotFound)
 }
 
 func TestADamagedDatabaseIsRefused(t *testing.T) {
