@@ -109,12 +109,9 @@ const (
 func (k *Keyring) Seal(plain []byte, purpose string, bound ...string) []byte {
 	r := k.ring()
 	id := r.keys[0].id
-	out := make([]byte, 0, 2+len(id)+sealOverhead+len(plain))
-	out = append(out, sealVersion, byte(len(id)))
-	out = append(out, id...)
-	aad := additionalData(out, bound...)
-	defer aad.free()
-	return r.subkeys(0, purpose).aead.Seal(out, nil, plain, aad.bytes)
+	header := append(append(make([]byte, 0, 2+maxKeyID), sealVersion, byte(len(id))), id...)
+	out, aad := inOne(len(header)+sealOverhead+len(plain), header, bound...)
+	return r.subkeys(0, purpose).aead.Seal(append(out, header...), nil, plain, aad)
 }
 
 // Open decrypts what [Keyring.Seal] returned. The key id in the value selects the key. It returns [ErrTampered] or
@@ -132,10 +129,8 @@ func (k *Keyring) Open(sealed []byte, purpose string, bound ...string) ([]byte, 
 		}
 	}
 	header := 2 + len(id)
-	aad := additionalData(sealed[:header], bound...)
-	defer aad.free()
-	dst := make([]byte, 0, len(sealed)-header-sealOverhead)
-	plain, err := r.subkeys(i, purpose).aead.Open(dst, nil, sealed[header:], aad.bytes)
+	dst, aad := inOne(len(sealed)-header-sealOverhead, sealed[:header], bound...)
+	plain, err := r.subkeys(i, purpose).aead.Open(dst, nil, sealed[header:], aad)
 	if err != nil {
 		return nil, ErrTampered
 	}

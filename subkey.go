@@ -38,6 +38,9 @@ func newSubkeys(master []byte, purpose string) *subkeys {
 	return s
 }
 
+// maxPooled keeps one long text from staying in memory for good.
+const maxPooled = 4 << 10
+
 // mac appends the HMAC of the parts to dst.
 func (s *subkeys) mac(dst []byte, parts []string) []byte {
 	m := s.macs.Get().(*macState)
@@ -83,26 +86,16 @@ func appendParts(dst []byte, parts []string) []byte {
 	return dst
 }
 
-// A buffer holds additional data for the time of one call. It does not fit the stack, because what a cipher.AEAD does
-// with its arguments is not known to the compiler.
-type buffer struct{ bytes []byte }
-
-var buffers = sync.Pool{New: func() any { return new(buffer) }}
-
-// maxPooled keeps one long value from staying in memory for good.
-const maxPooled = 4 << 10
-
-// additionalData returns header and the length-prefixed parts.
-func additionalData(header []byte, parts ...string) *buffer {
-	b := buffers.Get().(*buffer)
-	b.bytes = appendParts(append(b.bytes[:0], header...), parts)
-	return b
-}
-
-func (b *buffer) free() {
-	if cap(b.bytes) <= maxPooled {
-		buffers.Put(b)
+// inOne returns room for n bytes, and behind it in the same memory the additional data: header and the length-prefixed
+// parts. Those do not fit the stack, because what a cipher.AEAD does with its arguments is not known to the compiler, and
+// a second allocation or a pool takes longer than opening a short value may.
+func inOne(n int, header []byte, parts ...string) (dst, aad []byte) {
+	size := n + len(header)
+	for _, part := range parts {
+		size += 8 + len(part)
 	}
+	all := make([]byte, n, size)
+	return all[:0:n], appendParts(append(all, header...), parts)[n:]
 }
 
 // subkeyCache remembers the subkeys of each purpose. Reading takes no lock: the map is never changed, only replaced.

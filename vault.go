@@ -113,11 +113,10 @@ func (v *Vault) Seal(ctx context.Context, at At, plain []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := make([]byte, 0, vaultHeader+sealOverhead+len(plain))
-	out = append(append(out, vaultVersion), key.id[:]...)
-	aad := at.additionalData(out)
-	defer aad.free()
-	return key.aead.Seal(out, nil, plain, aad.bytes), nil
+	header := [vaultHeader]byte{vaultVersion}
+	copy(header[1:], key.id[:])
+	out, aad := inOne(vaultHeader+sealOverhead+len(plain), header[:], at.Subject, at.Table, at.Column, at.Row)
+	return key.aead.Seal(append(out, header[:]...), nil, plain, aad), nil
 }
 
 // Open decrypts what [Vault.Seal] made for the same place. On error it returns no bytes. Errors: [ErrErased],
@@ -137,9 +136,8 @@ func (v *Vault) Open(ctx context.Context, at At, sealed []byte) ([]byte, error) 
 	if [dataKeyID]byte(sealed[1:vaultHeader]) != key.id {
 		return nil, ErrUnknownKey
 	}
-	aad := at.additionalData(sealed[:vaultHeader])
-	defer aad.free()
-	plain, err := key.aead.Open(make([]byte, 0, len(sealed)-vaultHeader-sealOverhead), nil, sealed[vaultHeader:], aad.bytes)
+	dst, aad := inOne(len(sealed)-vaultHeader-sealOverhead, sealed[:vaultHeader], at.Subject, at.Table, at.Column, at.Row)
+	plain, err := key.aead.Open(dst, nil, sealed[vaultHeader:], aad)
 	if err != nil {
 		return nil, ErrTampered
 	}
@@ -171,8 +169,4 @@ func checkSubject(subject string) error {
 		return fmt.Errorf("skans: a subject is UTF-8 of 1 to %d bytes without NUL", maxSubject) // what databases can compare
 	}
 	return nil
-}
-
-func (a At) additionalData(header []byte) *buffer {
-	return additionalData(header, a.Subject, a.Table, a.Column, a.Row)
 }

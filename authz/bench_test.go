@@ -79,6 +79,37 @@ func BenchmarkDecideByName(b *testing.B) {
 	}
 }
 
+// BenchmarkDecideInARequest decides as fragments, menus and Check do, for the same person as by name.
+func BenchmarkDecideInARequest(b *testing.B) {
+	for _, held := range []int{1, 48} {
+		b.Run(fmt.Sprintf("rules=1000/roles=64/held=%d", held), func(b *testing.B) {
+			who := person("anna", "bygglov")
+			for i := 0; len(who.Roles) < held-1; i++ {
+				if i < 10 || i > 23 {
+					who.Roles = append(who.Roles, authz.Grant{Tenant: "bygglov", Role: bigRole(i)})
+				}
+			}
+			who.Roles = append(who.Roles, authz.Grant{Tenant: "bygglov", Role: bigRole(10)})
+			at, name := authz.Object{Tenant: "bygglov", ID: "42"}, bigFunc(10)
+			p := bigPolicy(1000, 64)
+			p.Funcs["enter"] = authz.PublicBecause("to be in a request")
+			g, err := authz.New(p, authz.Config{Subject: func(*http.Request) (authz.Subject, error) { return who, nil }})
+			require.NoError(b, err)
+			h := g.Protect(authz.Func("enter"), http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if err := g.Check(r, name, at); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}))
+			_, err = g.Handler()
+			require.NoError(b, err)
+			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/", nil))
+		})
+	}
+}
+
 func BenchmarkReload(b *testing.B) {
 	g := bigGuard(b, 10, 64)
 	p := bigPolicy(100_000, 64)

@@ -64,6 +64,11 @@ type judge struct {
 // decide is the whole decision: declared, and a tenant where one is needed, and no deny, and (the key, or signed in,
 // a member and holder of a role, or tied), and every condition. Whatever is not said here is denied.
 func (r *rule) decide(ctx context.Context, sub *Subject, at *Object, keyed bool) Decision {
+	return r.decideHolding(ctx, sub, nil, at, keyed)
+}
+
+// decideHolding is decide for a subject whose roles have been looked up, unless h is nil.
+func (r *rule) decideHolding(ctx context.Context, sub *Subject, h *holding, at *Object, keyed bool) Decision {
 	if r == nil {
 		return Decision{}
 	}
@@ -71,7 +76,12 @@ func (r *rule) decide(ctx context.Context, sub *Subject, at *Object, keyed bool)
 		return because(NoTenant)
 	}
 	if !r.open() {
-		held, barred := r.rolesHeld(ctx, sub, at)
+		var held, barred bool
+		if h != nil {
+			held, barred = r.bundlesHeld(ctx, sub, h, at)
+		} else {
+			held, barred = r.rolesHeld(ctx, sub, at)
+		}
 		tied := len(sub.Ties) > 0 && r.tiable() && sub.tied(r.name, at)
 		switch {
 		case barred:
@@ -128,6 +138,34 @@ func (r *rule) rolesHeld(ctx context.Context, sub *Subject, at *Object) (held, b
 		}
 	}
 	return held, barred
+}
+
+// bundlesHeld is rolesHeld for roles that have been looked up.
+func (r *rule) bundlesHeld(ctx context.Context, sub *Subject, h *holding, at *Object) (held, barred bool) {
+	var here *bundle
+	bars := &h.anywhere
+	if r.in != "" {
+		here, bars = h.in(at.Tenant), &h.everywhere
+	}
+	for _, b := range [...]*bundle{&h.everywhere, here} {
+		held = held || b != nil && r.bundleAllows(ctx, sub, b, at)
+	}
+	if r.denying != nil {
+		barred = bars.unknown || bars.roles.meets(r.denying) || here != nil && (here.unknown || here.roles.meets(r.denying))
+	}
+	return held, barred
+}
+
+func (r *rule) bundleAllows(ctx context.Context, sub *Subject, b *bundle, at *Object) bool {
+	if b.roles.meets(r.allowing.free) {
+		return true
+	}
+	for n, ways := range r.allowing.gated {
+		if b.roles.has(n) && r.home.demands(ctx, ways, sub, at) {
+			return true
+		}
+	}
+	return false
 }
 
 // demands reports whether in one of the ways every role's Require is met.

@@ -71,8 +71,9 @@ type request struct {
 }
 
 type answer struct {
-	sub Subject
-	err error
+	sub   Subject
+	roles *holding
+	err   error
 }
 
 type requestKey struct{ g *Guard }
@@ -102,7 +103,11 @@ func (st *request) subject() *answer {
 			}
 			return sub, err
 		})
-		st.asked.Store(&answer{sub, err})
+		a := &answer{sub: sub, err: err}
+		if err == nil {
+			a.roles = st.snap.holding(&a.sub)
+		}
+		st.asked.Store(a)
 	})
 	return st.asked.Load()
 }
@@ -118,14 +123,15 @@ func (st *request) user() string {
 // decide answers for the request's subject. Nothing is asked about the person where the rule is open to everybody.
 func (st *request) decide(r *rule, at Object, keyed bool) Decision {
 	var sub *Subject
+	var roles *holding
 	if r != nil && !r.plain() {
 		a := st.subject()
 		if a.err != nil {
 			return because(Unavailable)
 		}
-		sub = &a.sub
+		sub, roles = &a.sub, a.roles
 	}
-	return r.decide(st.http.Context(), sub, &at, keyed)
+	return r.decideHolding(st.http.Context(), sub, roles, &at, keyed)
 }
 
 // object reads the object of a rule from the path.

@@ -2,7 +2,11 @@ package authz_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"testing"
 
@@ -130,6 +134,7 @@ func (s *scene) allowed() bool {
 // compare reports whether the scene allows, having compared the decision with the sentence.
 func compare(t *testing.T, s *scene) bool {
 	g := decider(t, s.defs, s.rule(), func(c *authz.Config) {
+		c.Subject = func(*http.Request) (authz.Subject, error) { return s.who, nil }
 		c.Conditions = map[string]func(context.Context, authz.Subject, authz.Object) (bool, error){}
 		for name, met := range s.met {
 			c.Conditions[name] = func(context.Context, authz.Subject, authz.Object) (bool, error) { return met, nil }
@@ -138,12 +143,35 @@ func compare(t *testing.T, s *scene) bool {
 	d := g.Decide(context.Background(), s.who, act, s.at)
 	require.Equal(t, s.allowed(), d.Allowed, "%s\nwho %+v at %+v: %s\n%s", s.rule(), s.who, s.at, d.Reason, g.Describe())
 	require.Equal(t, d.Allowed, d.Reason == authz.Allowed)
+	// Within a request roles are looked up once, by other code.
+	within := g.Check(httptest.NewRequest("POST", "/", nil), act, s.at)
+	require.Equal(t, d.Allowed, within == nil, "%s\nwho %+v at %+v: %s, and in a request %v", s.rule(), s.who, s.at, d.Reason, within)
+	if e, ok := errors.AsType[*authz.Refusal](within); ok {
+		require.Equal(t, d.Reason.String(), e.Reason.String())
+	}
 	if d.Allowed {
 		for _, step := range g.Explain(s.who, act, s.at).Steps {
 			require.NotContains(t, step, "no: ")
 		}
 	}
 	return d.Allowed
+}
+
+// TestRolesInManyTenants: each decides in its own tenant, however many there are.
+func TestRolesInManyTenants(t *testing.T) {
+	for _, tenants := range []int{1, 15, 16, 17, 40} {
+		who := person("anna", "")
+		for i := range tenants {
+			who = withRole(who, fmt.Sprint("t", i), []authz.Role{reader, editor}[i%2])
+		}
+		g := decider(t, plainRoles(), authz.Allow(editor).In("t"), func(c *authz.Config) {
+			c.Subject = func(*http.Request) (authz.Subject, error) { return who, nil }
+		})
+		for i := range tenants + 1 {
+			err := g.Check(httptest.NewRequest("POST", "/", nil), act, authz.Object{Tenant: fmt.Sprint("t", i)})
+			require.Equal(t, i < tenants && i%2 == 1, err == nil, "%d of %d: %v", i, tenants, err)
+		}
+	}
 }
 
 func TestDecisionsAreTheSentence(t *testing.T) {

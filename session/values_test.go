@@ -55,9 +55,10 @@ func TestTwoWritersOfTwoKeys(t *testing.T) {
 	b.in(m, func(_ http.ResponseWriter, r *http.Request) {
 		require.NoError(t, gone.Set(session.From(r.Context()), true))
 	})
-	crowd(m, b, 3, func(i int, s *session.Session, _ *http.Request) {
-		require.NoError(t, []error{a.Set(s, "x"), c.Set(s, []int{1, 2}), gone.Delete(s)}[0])
+	crowd(m, b, 3, func(i int, s *session.Session, _ *http.Request) { // each writes one key and knows the others as they were
 		switch i {
+		case 0:
+			require.NoError(t, a.Set(s, "x"))
 		case 1:
 			require.NoError(t, c.Set(s, []int{1, 2}))
 		case 2:

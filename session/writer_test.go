@@ -42,6 +42,7 @@ func TestCommitComesBeforeTheFirstByte(t *testing.T) {
 	for name, begin := range map[string]func(w http.ResponseWriter, r *http.Request){
 		"nothing":     func(http.ResponseWriter, *http.Request) {},
 		"WriteHeader": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) },
+		"101":         func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusSwitchingProtocols) },
 		"304":         func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotModified) },
 		"Write":       func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("x")) },
 		"WriteString": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "x") },

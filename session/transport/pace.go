@@ -68,6 +68,10 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.credit = min(b.credit-time.Since(began)+time.Duration(n)*time.Second/minRate, stall)
 	b.over = err != nil
+	if err != nil && err != io.EOF {
+		_ = b.control.SetReadDeadline(time.Now()) // net/http reads on by itself and would wait for ever
+		return n, err
+	}
 	_ = b.control.SetReadDeadline(time.Time{})
 	return n, err
 }

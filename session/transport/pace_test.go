@@ -244,6 +244,26 @@ func TestSlowBodyThatNobodyReads(t *testing.T) {
 	}
 }
 
+// A body of a known length that stops coming ends the request, answer included: net/http would go on to read what is missing, without
+// a deadline, before the first byte of the answer.
+func TestBodyThatStopsComing(t *testing.T) {
+	served(t, func(w http.ResponseWriter, r *http.Request) error {
+		_, err := io.Copy(io.Discard, r.Body)
+		w.WriteHeader(http.StatusBadRequest)
+		return err
+	}, func(t *testing.T, p *pipes, result <-chan error) {
+		conn := p.dial("http/1.1")
+		defer conn.Close()
+		_, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: mail.example\r\nContent-Length: 2000\r\n\r\nname=")
+		require.NoError(t, err)
+		began := time.Now()
+		_, err = io.ReadAll(conn) // until the server closes
+		require.NoError(t, err)
+		require.Less(t, time.Since(began), time.Minute)
+		require.ErrorIs(t, <-result, os.ErrDeadlineExceeded)
+	})
+}
+
 func TestClientThatDoesNotRead(t *testing.T) {
 	for name, piece := range map[string]int{"small pieces": 100, "one large piece": 4 << 20} {
 		t.Run(name, func(t *testing.T) {

@@ -69,7 +69,38 @@ func checkGIF(r *Receiver, s *subject) (string, error) {
 	if err != nil {
 		return "content", err
 	}
-	return s.replace(func(w io.Writer) error { return gif.EncodeAll(w, all) }, 2*r.config.MaxBytes)
+	// Without a table for all frames each has its own, and nothing that the sender chose comes before the first block.
+	all.Config.ColorModel = nil
+	return s.replace(func(w io.Writer) error { return gif.EncodeAll(&noScript{w: w}, all) }, 2*r.config.MaxBytes)
+}
+
+// noScript keeps a GIF from being JavaScript too. "GIF89a" is an identifier, the width can read /* or =", and pixels and palettes,
+// which outlive every decoder, can hold the rest. So a comment stands behind the header that ends each kind of comment, string,
+// template and pattern, with a bracket behind it that no program can have there: the whole is an error of syntax.
+type noScript struct {
+	w    io.Writer
+	seen int
+}
+
+const (
+	gifHeader  = 13 // signature and logical screen (GIF89a specification, sections 17 and 18)
+	gifComment = "\x21\xfe\x07*/]`]\n]\x00"
+)
+
+func (n *noScript) Write(p []byte) (int, error) {
+	head := min(max(gifHeader-n.seen, 0), len(p))
+	if head > 0 {
+		if k, err := n.w.Write(p[:head]); err != nil {
+			return k, err
+		}
+		if n.seen += head; n.seen == gifHeader {
+			if _, err := io.WriteString(n.w, gifComment); err != nil {
+				return head, err
+			}
+		}
+	}
+	k, err := n.w.Write(p[head:])
+	return head + k, err
 }
 
 // bounded looks at the size that the header claims, before anything of that size is allocated.

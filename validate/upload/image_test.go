@@ -9,6 +9,10 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -42,6 +46,51 @@ func TestImagesLoseAllButPixels(t *testing.T) {
 	all, err := gif.DecodeAll(bytes.NewReader(out))
 	require.NoError(t, err)
 	require.Len(t, all.Image, 2)
+}
+
+// A picture that decodes and whose bytes are a program as well: the width is "/*", and the table of colours closes the comment and
+// goes on. Decoding and encoding keeps both, so that what comes out must be an error to every reader of JavaScript.
+func TestPolyglotGIFIsNoScriptAnyMore(t *testing.T) {
+	code := "*/=1;globalThis.hit=1//     "
+	for name, width := range map[string]string{"comment": "/*", "string": "='", "template": "=`", "line": "//", "pattern": "=/", "plain": "\x60\x00"} {
+		g := []byte("GIF89a" + width + "\x01\x00\xf4\x00\x00") // a table of 32 colours follows
+		palette := append([]byte(code), make([]byte, 96-len(code))...)
+		g = append(g, palette...)
+		g = append(g, "\x2c\x00\x00\x00\x00\x01\x00\x01\x00\x00\x05\x02\x40\x18\x00\x3b"...)
+		f, err := receiver(t, t.TempDir()).Receive(t.Context(), "a.gif", bytes.NewReader(g))
+		require.NoError(t, err, name)
+		r, err := f.Open()
+		require.NoError(t, err)
+		out, err := io.ReadAll(r)
+		require.NoError(t, err)
+		require.NoError(t, r.Close())
+		require.Equal(t, "GIF89a"+width, string(out[:8]), name)
+		at, breaker := bytes.Index(out, []byte("*/=1;")), bytes.Index(out, []byte("*/]`]\n]"))
+		require.Equal(t, 16, breaker, "it stands right behind the header")
+		require.Greater(t, at, breaker, "before anything that the sender chose")
+		all, err := gif.DecodeAll(bytes.NewReader(out))
+		require.NoError(t, err)
+		require.Equal(t, color.RGBA{'*', '/', '=', 255}, all.Image[0].Palette[0], "the colours are the same")
+		node(t, out)
+	}
+}
+
+// node asks a JavaScript engine, where there is one.
+func node(t *testing.T, source []byte) {
+	t.Helper()
+	path, err := exec.LookPath("node")
+	if err != nil {
+		return
+	}
+	file := filepath.Join(t.TempDir(), "a.js")
+	var latin1 strings.Builder
+	for _, b := range source {
+		latin1.WriteRune(rune(b))
+	}
+	require.NoError(t, os.WriteFile(file, []byte(latin1.String()), 0o600))
+	out, err := exec.CommandContext(t.Context(), path, "--check", file).CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(out), "SyntaxError")
 }
 
 // The eight orientations of Exif 2.32, table 6: where the first row and the first column of the stored picture are seen.

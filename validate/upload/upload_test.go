@@ -341,6 +341,7 @@ func TestNamesAreDataNotPaths(t *testing.T) {
 		`C:\dir\x.txt`:           "x.txt",
 		`x.txt:stream.txt`:       "stream.txt",
 		"CON.txt":                "_CON.txt",
+		"CON.png":                "_CON.png",
 		"com1.txt":               "_com1.txt",
 		"COM¹.txt":               "_COM¹.txt",
 		"console.txt":            "console.txt",
@@ -349,7 +350,11 @@ func TestNamesAreDataNotPaths(t *testing.T) {
 		`a"<b>|?*.txt`:           "a__b____.txt",
 		"re\u0301sume\u0301.txt": "r\u00e9sum\u00e9.txt",
 	} {
-		f, err := receiver(t, t.TempDir()).Receive(t.Context(), in, strings.NewReader("x"))
+		content := "x"
+		if strings.HasSuffix(in, ".png") {
+			content = string(pngBytes(t, 1, 1))
+		}
+		f, err := receiver(t, t.TempDir()).Receive(t.Context(), in, strings.NewReader(content))
 		require.NoError(t, err, in)
 		require.Equal(t, want, f.Name(), in)
 	}
