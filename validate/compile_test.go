@@ -1,6 +1,10 @@
 package validate_test
 
 import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -138,6 +142,53 @@ func TestSchemasThatDoNotStart(t *testing.T) {
 			V any `in:"json v" rule:"line,max=3"`
 		}
 		refusedAtStart[schema](t, "schema.V", "takes anything")
+	})
+	t.Run("interface with methods", func(t *testing.T) {
+		type schema struct {
+			V fmt.Stringer `in:"json v" rule:"line,max=3"`
+		}
+		refusedAtStart[schema](t, "schema.V", "takes anything")
+	})
+	t.Run("slice of any", func(t *testing.T) {
+		type schema struct {
+			V []any `in:"json v" rule:"line,max=3,count=3"`
+		}
+		refusedAtStart[schema](t, "schema.V", "takes anything")
+	})
+	t.Run("bytes", func(t *testing.T) {
+		type schema struct {
+			V []byte `in:"form v" rule:"line,max=3,count=3"`
+		}
+		refusedAtStart[schema](t, "schema.V")
+	})
+	t.Run("unsigned number without range", func(t *testing.T) {
+		type schema struct {
+			N uint `in:"form n" rule:"max=9"`
+		}
+		refusedAtStart[schema](t, "schema.N", "range")
+	})
+	t.Run("own text type without class", func(t *testing.T) {
+		type schema struct {
+			N netip.Addr `in:"form n" rule:"max=9"`
+		}
+		refusedAtStart[schema](t, "schema.N", "class")
+	})
+	t.Run("secret deep inside an embedded struct", func(t *testing.T) {
+		type Inner struct {
+			Password skans.Secret `in:"query password" rule:"secret,max=3"`
+		}
+		type schema struct{ Inner }
+		refusedAtStart[schema](t, "Password", "logs")
+	})
+	t.Run("two fields on one name, one of them embedded", func(t *testing.T) {
+		type Inner struct {
+			A string `in:"form x" rule:"line,max=3"`
+		}
+		type schema struct {
+			Inner
+			B string `in:"form x" rule:"line,max=3"`
+		}
+		refusedAtStart[schema](t, "schema.B", "same source and name")
 	})
 	t.Run("map", func(t *testing.T) {
 		type schema struct {
@@ -314,6 +365,27 @@ func TestBorrowedRulesAreAClosedTable(t *testing.T) {
 	require.NoError(t, err)
 	_, err = s.Parse(nil, get("/?a=xabc"))
 	require.Equal(t, []string{"query a:startswith"}, faults(t, err))
+}
+
+// Every tag of the table starts, and answers hostile texts with yes or no, never with a panic.
+func TestEveryBorrowedRuleStartsAndNeverPanics(t *testing.T) {
+	tags := validate.ClosedTable()
+	require.NotEmpty(t, tags)
+	hostile := []string{"", "0", "-", "%", "æ", "é@é", "[::1]", "1/2/3", "..", "{}", "\x7f", strings.Repeat("9", 100), strings.Repeat("a.", 50), "0x", "+", "v1.2", "::/129", "9" + strings.Repeat("\u0301", 5)}
+	for _, tag := range tags {
+		p, err := validate.NewProbe("", `in:"form a" rule:"text,min=0,max=200,`+tag+`"`, validate.Options{Methods: []string{"POST"}})
+		require.NoError(t, err, tag)
+		for _, s := range hostile {
+			require.NotPanics(t, func() { _, _ = p.Parse(nil, post("/", url.Values{"a": {s}}.Encode())) }, "%s %q", tag, s)
+		}
+	}
+}
+
+// A tag that panics in validator/v10 is found at start, not in a request.
+func TestBorrowedRuleThatPanicsDoesNotStart(t *testing.T) {
+	require.ErrorContains(t, validate.Borrow("nosuchtag"), "panics")
+	require.ErrorContains(t, validate.Borrow("len=x"), "panics")
+	require.NoError(t, validate.Borrow("alpha"))
 }
 
 // compileRule makes a schema of one text with the rule behind class and length.

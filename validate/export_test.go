@@ -51,3 +51,25 @@ func ParseSwedishAt(s string, today Date) (SEPersonID, string) {
 // Normalise and Clean are the two halves of what happens to text beyond ASCII.
 func Normalise(s string) (string, bool) { return normalise(s) }
 func Clean(s string) bool               { return cleanText(s) }
+
+// ClosedTable returns the borrowed tags, as they are written in a rule.
+func ClosedTable() []string {
+	var tags []string
+	for tag, use := range closedTable {
+		if use == withParameter {
+			tag += "=a"
+		}
+		tags = append(tags, tag)
+	}
+	return tags
+}
+
+// Borrow makes a rule of any tag of validator/v10, without asking the table.
+func Borrow(tag string) error {
+	v, err := newVocabulary(Options{})
+	if err != nil {
+		return err
+	}
+	_, err = v.borrowed(tag, tag)
+	return err
+}
