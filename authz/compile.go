@@ -58,7 +58,8 @@ func (c *compiler) compile(p Policy) (*snapshot, error) {
 		return nil, err
 	}
 	c.roles, c.lists, c.denies = r, map[string]*holders{}, map[*holders]roleSet{}
-	names := slices.Concat(keysOf(p.Pages), keysOf(p.Funcs), keysOf(p.Fragments))
+	pages, funcs, fragments := keysOf(p.Pages), keysOf(p.Funcs), keysOf(p.Fragments)
+	names := slices.Concat(pages, funcs, fragments)
 	errs := []error{checkNames("policy", names), checkNames("table", keysOf(p.Tables))}
 	s := &snapshot{judge: c.judge, roles: r, rules: make(map[string]*rule, len(names)), tables: map[Table]map[Op]*rule{}}
 	add := func(k kind, name string, from Rule) *rule {
@@ -76,14 +77,14 @@ func (c *compiler) compile(p Policy) (*snapshot, error) {
 		s.sorted = append(s.sorted, ru)
 		return ru
 	}
-	for name, from := range p.Pages {
-		s.rules[string(name)] = add(pageKind, string(name), from)
+	for _, name := range pages { // in order, since sorting again what is sorted costs nothing
+		s.rules[name] = add(pageKind, name, p.Pages[Page(name)])
 	}
-	for name, from := range p.Funcs {
-		s.rules[string(name)] = add(funcKind, string(name), from)
+	for _, name := range funcs {
+		s.rules[name] = add(funcKind, name, p.Funcs[Func(name)])
 	}
-	for name, from := range p.Fragments {
-		s.rules[string(name)] = add(fragmentKind, string(name), from)
+	for _, name := range fragments {
+		s.rules[name] = add(fragmentKind, name, p.Fragments[Fragment(name)])
 	}
 	for table, ops := range p.Tables {
 		s.tables[table] = map[Op]*rule{}

@@ -174,6 +174,26 @@ func TestRolesInManyTenants(t *testing.T) {
 	}
 }
 
+// TestManyRolesInARequest: a set of roles is more than one word long.
+func TestManyRolesInARequest(t *testing.T) {
+	const roles = 130
+	defs := map[authz.Role]authz.RoleDef{}
+	for i := range roles {
+		defs[authz.Role(fmt.Sprintf("r-%03d", 222+i))] = authz.RoleDef{}
+	}
+	for _, n := range []int{0, 63, 64, 65, 128, 129} {
+		role, other := authz.Role(fmt.Sprintf("r-%03d", 222+n)), authz.Role("r-232")
+		for rule, want := range map[*authz.Rule]bool{
+			new(authz.Allow(role)): true, new(authz.Allow(other)): false, new(authz.Allow(role).Deny(role)): false, new(authz.Allow(role).Deny(other)): true,
+		} {
+			g := decider(t, defs, *rule, func(c *authz.Config) {
+				c.Subject = func(*http.Request) (authz.Subject, error) { return person("anna", "", role), nil }
+			})
+			require.Equal(t, want, g.Check(httptest.NewRequest("POST", "/", nil), act, authz.Object{}) == nil, "%d: %s", n, rule)
+		}
+	}
+}
+
 func TestDecisionsAreTheSentence(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	allowed := 0

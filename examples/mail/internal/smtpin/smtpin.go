@@ -42,6 +42,7 @@ type Config struct {
 const (
 	maxConnections = 100
 	maxRecipients  = 50
+	maxUnknown     = 20        // recipients that a client may guess on one connection
 	maxMemory      = 256 << 20 // of letters under way, together
 	lineTime       = 2 * time.Minute
 	dataTime       = 10 * time.Minute // RFC 5321, 4.5.3.2.6
@@ -75,7 +76,7 @@ func New(config Config) *Server {
 
 // Serve takes connections from the listener until [Server.Shutdown] and then returns nil.
 func (s *Server) Serve(listener net.Listener) error {
-	err := s.smtp.Serve(netutil.LimitListener(listener, maxConnections))
+	err := s.smtp.Serve(netutil.LimitListener(newFair(listener), maxConnections))
 	if errors.Is(err, smtp.ErrServerClosed) {
 		return nil
 	}
@@ -98,6 +99,7 @@ type session struct {
 	memory     *atomic.Int64 // bytes of letters under way on all connections
 	from       string
 	recipients []recipient
+	unknown    int // recipients that do not exist
 }
 
 type recipient struct{ mailbox, address string }
@@ -119,7 +121,12 @@ func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	switch {
 	case err != nil:
 		return s.fault("look up a recipient", err)
+	case !ok && s.unknown >= maxUnknown:
+		conn := s.conn.Conn()
+		time.AfterFunc(time.Second, func() { _ = conn.Close() }) // the answer is the last thing said
+		return s.refuse(ctx, 421, smtp.EnhancedCode{4, 7, 0}, "guesses recipients", "Too many unknown recipients")
 	case !ok:
+		s.unknown++
 		return s.refuse(ctx, 550, smtp.EnhancedCode{5, 1, 1}, "unknown recipient", "No such mailbox here")
 	}
 	for _, r := range s.recipients {
@@ -132,15 +139,21 @@ func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 }
 
 func (s *session) Data(r io.Reader) error {
+	_ = s.conn.Conn().SetReadDeadline(time.Now().Add(dataTime)) // a command's two minutes are too few for a long letter
 	raw, err := s.read(r)
 	defer s.memory.Add(-int64(cap(raw)))
 	ctx, cancel := context.WithTimeout(context.Background(), deliverTime)
 	defer cancel()
-	if err != nil {
-		if refusal := (*smtp.SMTPError)(nil); errors.As(err, &refusal) {
-			s.told(ctx, refusal.Code, refusal.Message)
-		}
+	if refusal := (*smtp.SMTPError)(nil); errors.As(err, &refusal) {
+		s.told(ctx, refusal.Code, refusal.Message)
 		return err
+	}
+	if errors.Is(err, smtp.ErrTooLongLine) {
+		return s.refuse(ctx, 554, smtp.EnhancedCode{5, 6, 0}, "line too long", "Message has too long a line")
+	}
+	if err != nil { // the connection's fault, so the sender keeps the letter
+		s.told(ctx, 451, "cut short")
+		return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 4, 2}, Message: "Message did not arrive whole, try again later"}
 	}
 	for _, to := range s.recipients {
 		if err := s.deliver(ctx, to, raw); err != nil {

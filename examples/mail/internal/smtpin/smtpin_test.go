@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -113,6 +114,63 @@ func TestAFailedDeliveryIsNotAcknowledged(t *testing.T) {
 	err := send(t, serve(t, in), "bygglov@kommun.example", "From: a@example.com\r\n\r\nx\r\n")
 	require.Equal(t, 451, code(t, err))
 	require.NotContains(t, err.Error(), "disk", "what went wrong here is not the sender's to know")
+}
+
+// One network gets its share of the connections and no more; the others still get in.
+func TestOneNetworkDoesNotTakeAllConnections(t *testing.T) {
+	in := &inbox{letters: map[string][]string{}}
+	addr := serve(t, in)
+	var held []net.Conn
+	for range 10 {
+		conn, err := net.Dial("tcp", addr)
+		require.NoError(t, err)
+		defer conn.Close()
+		_, _, err = textproto.NewConn(conn).ReadResponse(220)
+		require.NoError(t, err)
+		held = append(held, conn)
+	}
+	conn, err := net.Dial("tcp", addr)
+	require.NoError(t, err)
+	defer conn.Close()
+	_, _, err = textproto.NewConn(conn).ReadResponse(421)
+	require.NoError(t, err)
+	other := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
+	conn, err = other.Dial("tcp", addr)
+	require.NoError(t, err)
+	defer conn.Close()
+	_, _, err = textproto.NewConn(conn).ReadResponse(220)
+	require.NoError(t, err)
+	for _, c := range held { // a share that is given back is there for the next
+		require.NoError(t, c.Close())
+	}
+	require.Eventually(t, func() bool {
+		return send(t, addr, "bygglov@kommun.example", "From: a@example.org\r\n\r\nx\r\n") == nil
+	}, 10*time.Second, time.Millisecond)
+}
+
+func TestGuessingRecipientsEnds(t *testing.T) {
+	in := &inbox{letters: map[string][]string{}}
+	conn, err := net.Dial("tcp", serve(t, in))
+	require.NoError(t, err)
+	defer conn.Close()
+	c, err := smtp.NewClient(conn, "localhost")
+	require.NoError(t, err)
+	require.NoError(t, c.Mail("a@example.org"))
+	for range 20 {
+		require.Equal(t, 550, code(t, c.Rcpt("nobody@kommun.example")))
+	}
+	require.Equal(t, 421, code(t, c.Rcpt("nobody@kommun.example")))
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(20*time.Second)))
+	_, err = conn.Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF, "the connection is closed")
+}
+
+func TestTooLongALineIsRefusedForGood(t *testing.T) {
+	in := &inbox{letters: map[string][]string{}}
+	err := send(t, serve(t, in), "bygglov@kommun.example", "Subject: x\r\n\r\n"+strings.Repeat("x", 5000)+"\r\n")
+	require.Equal(t, 554, code(t, err))
+	require.NotContains(t, err.Error(), "127.0.0.1", "our addresses are not the sender's to know")
+	require.Equal(t, []int{554}, in.refused)
 }
 
 // A client that leaves in the middle of a letter delivers nothing.
