@@ -22,6 +22,7 @@ import (
 	"github.com/skans-go/skans/examples/mail/internal/smtpin"
 	"github.com/skans-go/skans/examples/mail/internal/store"
 	"github.com/skans-go/skans/sanitize"
+	"github.com/skans-go/skans/validate/upload"
 )
 
 // An app is the running mailbox.
@@ -33,6 +34,7 @@ type app struct {
 	store   *store.Store
 	log     *audit.Log
 	logDir  string
+	uploads string // where files of answers wait until they are stored
 	sec     *security
 	history history
 	outbox  *outbox
@@ -58,7 +60,9 @@ var (
 
 // open makes or opens everything in the data folder and listens, but serves nothing yet. On an error nothing stays open.
 func open(ctx context.Context, o options) (a *app, err error) {
-	a = &app{sender: cmp.Or(o.from, defaultFrom), live: newLive(), errors: log.New(os.Stderr, "mail: ", log.LstdFlags)}
+	a = &app{
+		sender: cmp.Or(o.from, defaultFrom), live: newLive(), errors: log.New(os.Stderr, "mail: ", log.LstdFlags), uploads: filepath.Join(o.data, "upload"),
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.close())
@@ -84,7 +88,7 @@ func open(ctx context.Context, o options) (a *app, err error) {
 	}
 	host := net.JoinHostPort("localhost", fmt.Sprint(a.web.Addr().(*net.TCPAddr).Port))
 	a.base = "https://" + host
-	if a.store, err = store.Open(ctx, filepath.Join(o.data, "mail.db"), keys, audit.HistorySchema(audit.SQLite)); err != nil {
+	if a.store, err = store.Open(ctx, filepath.Join(o.data, "mail.db"), keys, a.vault(keys), audit.HistorySchema(audit.SQLite)); err != nil {
 		return a, err
 	}
 	if a.outbox, err = newOutbox(filepath.Join(o.data, "outbox")); err != nil {
@@ -130,7 +134,7 @@ func keyring(path string) (*skans.Keyring, error) {
 // openLog opens the audit log and the field history that it seals.
 func (a *app) openLog(ctx context.Context, dir string, keys *skans.Keyring) (err error) {
 	a.logDir = dir
-	if a.log, err = audit.Open(ctx, auditConfig(dir, keys)); err != nil {
+	if a.log, err = audit.Open(ctx, auditConfig(dir, keys, a.store.Vault())); err != nil {
 		return err
 	}
 	var errs [3]error
@@ -188,12 +192,17 @@ func (a *app) serve(ctx context.Context) error {
 	return err
 }
 
+// uploadTime is how old a waiting file is that only a crash can have left.
+const uploadTime = time.Hour
+
 // upkeep forgets every minute what has run out.
 func (a *app) upkeep(ctx context.Context) {
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
 	for {
-		if _, err := a.sec.flow.Sweep(ctx); err != nil && ctx.Err() == nil {
+		_, errPending := a.sec.flow.Sweep(ctx)
+		_, errUploads := upload.Sweep(ctx, a.uploads, uploadTime)
+		if err := errors.Join(errPending, errUploads); err != nil && ctx.Err() == nil {
 			a.errors.Print(err)
 		}
 		select {

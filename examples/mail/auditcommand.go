@@ -40,12 +40,11 @@ func auditCommand(ctx context.Context, args []string, out io.Writer) error {
 	case "verify":
 		return verifyCommand(ctx, *data, *witness, out)
 	case "export":
-		formats := map[string]audit.Format{"ndjson": audit.NDJSON, "ocsf": audit.OCSF, "cef": audit.CEF}
-		chosen, ok := formats[*format]
+		chosen, ok := auditFormats[*format]
 		if !ok {
 			return errors.New(auditUsage)
 		}
-		return audit.Write(out, audit.Query(ctx, audit.Filter{User: *user, Event: *event}, nil, dir), chosen)
+		return audit.Write(out, audit.Query(ctx, audit.Filter{User: *user, Event: *event}, nil, dir), chosen.format)
 	}
 	return errors.New(auditUsage)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 
 	"github.com/skans-go/skans/audit"
@@ -17,30 +16,23 @@ const shownEvents = 200
 type auditView struct {
 	page
 	Verified verdict
+	Filter   filterView
+	Export   string // address of the download
+	Found    int
 	Events   []eventRow
 	Changes  []changeRow
-}
-
-type verdict struct {
-	OK                bool
-	Events, History   uint64
-	FirstBad, Problem string
-}
-
-func verdictOf(r audit.Report) verdict {
-	return verdict{OK: r.OK(), Events: r.Events, FirstBad: fmt.Sprintf("%s %d", r.Class, r.FirstBad), Problem: r.Problem}
+	Linked   bool // each change names its conversation
+	Mailbox  string
 }
 
 type eventRow struct{ Seq, At, Name, Actor, Attrs string }
 
-type changeRow struct{ At, Row, Field, Old, New, Actor string }
-
 // mailAudit shows what happened in one mailbox, and who changed what.
-func (a *app) mailAudit(w http.ResponseWriter, r *http.Request, in boxForm) {
-	view := &auditView{}
-	err := a.fillAudit(r, view, func(e audit.Event) bool { return attr(e, "mailbox") == in.Box || attr(e, "tenant") == in.Box })
+func (a *app) mailAudit(w http.ResponseWriter, r *http.Request, in mailAuditForm) {
+	view := &auditView{Export: "/m/" + in.Box + "/audit/export", Mailbox: in.Box, Linked: true}
+	err := a.fillAudit(r, view, in.EventFilter, inMailbox(in.Box))
 	if err == nil {
-		view.Changes, err = a.changes(r, in.Box)
+		view.Changes, err = a.latestChanges(r, in.Box)
 	}
 	if err != nil {
 		a.fail(w, r, err)
@@ -50,37 +42,33 @@ func (a *app) mailAudit(w http.ResponseWriter, r *http.Request, in boxForm) {
 }
 
 // adminAudit shows everything that happened.
-func (a *app) adminAudit(w http.ResponseWriter, r *http.Request, _ none) {
-	view := &auditView{}
-	if err := a.fillAudit(r, view, func(audit.Event) bool { return true }); err != nil {
+func (a *app) adminAudit(w http.ResponseWriter, r *http.Request, in EventFilter) {
+	view := &auditView{Export: "/admin/audit/export"}
+	if err := a.fillAudit(r, view, in, everything); err != nil {
 		a.fail(w, r, err)
 		return
 	}
 	a.render(w, r, pageAdminAudit, "Audit", view)
 }
 
-func (a *app) fillAudit(r *http.Request, view *auditView, of func(audit.Event) bool) error {
-	report, err := audit.Verify(r.Context(), os.DirFS(a.logDir), audit.Trust{Keys: a.log.PublicKeys(), AtLeast: a.log.Witness()})
+func (a *app) fillAudit(r *http.Request, view *auditView, in EventFilter, seen scope) (err error) {
+	if view.Verified, err = a.verify(r, seen); err != nil {
+		return err
+	}
+	view.Filter = viewOf(in)
+	f, err := a.filter(r.Context(), in)
 	if err != nil {
 		return err
 	}
-	view.Verified = verdictOf(report)
-	if view.Verified.OK {
-		history, err := audit.VerifyHistory(r.Context(), a.store.DB(), audit.SQLite, a.log.Query(r.Context(), audit.Filter{Event: "history"}))
+	for e, err := range a.chosen(r.Context(), f, seen) {
+		if err != nil && !view.Verified.OK {
+			a.errors.Print(err) // what was damaged cannot be listed; the verdict names it
+			break
+		}
 		if err != nil {
 			return err
 		}
-		view.Verified.OK, view.Verified.History = history.OK(), history.Rows
-		view.Verified.Problem, view.Verified.FirstBad = history.Problem, fmt.Sprintf("field history, batch %d", history.FirstBad)
-	}
-	for e, err := range a.log.Query(r.Context(), audit.Filter{}) {
-		if err != nil {
-			return err
-		}
-		if e.Class == "usage" || !of(e) { // every page view would bury what happened
-			continue
-		}
-		if len(view.Events) == shownEvents {
+		if view.Found++; len(view.Events) == shownEvents {
 			view.Events = view.Events[1:]
 		}
 		view.Events = append(view.Events, a.eventRow(r, e))
@@ -94,7 +82,14 @@ func (a *app) fillAudit(r *http.Request, view *auditView, of func(audit.Event) b
 func (a *app) eventRow(r *http.Request, e audit.Event) eventRow {
 	var attrs strings.Builder
 	for _, at := range e.Attrs {
-		fmt.Fprintf(&attrs, "%s=%s ", at.Key, at.Value)
+		value := at.Value.String()
+		if at.Key == "user" && e.Subject == "" { // else it is a customer's id
+			value = a.nameOf(r, value)
+		}
+		fmt.Fprintf(&attrs, "%s=%s ", at.Key, value)
+	}
+	if e.Erased {
+		attrs.WriteString("(erased)")
 	}
 	actor := e.Actor.Job
 	if e.Actor.User != "" {
@@ -105,66 +100,82 @@ func (a *app) eventRow(r *http.Request, e audit.Event) eventRow {
 	}
 }
 
-func attr(e audit.Event, key string) string {
-	v, ok := e.Attr(key)
-	if !ok {
-		return ""
-	}
-	return v.String()
-}
+type changeRow struct{ At, Row, Link, Field, Old, New, Actor string }
 
-// changes lists every value that the audited fields of a mailbox's latest conversations had.
-func (a *app) changes(r *http.Request, box string) ([]changeRow, error) {
-	var rows []changeRow
+// trackedFields are the columns of a conversation whose every value is kept.
+var trackedFields = []string{"subject", "customer", "status", "assignee"}
+
+// latestChanges lists what happened to the audited fields of a mailbox's latest conversations.
+func (a *app) latestChanges(r *http.Request, box string) ([]changeRow, error) {
 	latest, err := a.store.Conversations(r.Context(), box, "", 0, pageSize)
 	if err != nil {
 		return nil, err
 	}
+	var rows []changeRow
 	for _, c := range latest {
-		for _, field := range []string{"status", "assignee"} {
-			more, err := a.fieldHistory(r.Context(), c.ID, field)
-			if err != nil {
-				return nil, err
+		more, err := a.changes(r, c.ID)
+		if err != nil {
+			return nil, err
+		}
+		for i := range more {
+			more[i].Row, more[i].Link = titleOf(c), "/m/"+box+"/c/"+c.ID+"/history"
+		}
+		rows = append(rows, more...)
+	}
+	return rows, nil
+}
+
+// changes lists every value that the audited fields of a conversation had, field by field, the oldest first.
+func (a *app) changes(r *http.Request, id string) ([]changeRow, error) {
+	var rows []changeRow
+	for _, field := range trackedFields {
+		more, err := a.valuesOf(r.Context(), id, field)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range more {
+			row := changeRow{At: when(v.At), Field: field, Old: v.Old.String, New: v.New.String, Actor: v.Actor.Job}
+			if field == "assignee" {
+				row.Old, row.New = a.nameOf(r, row.Old), a.nameOf(r, row.New)
 			}
-			for i := range more {
-				more[i].Row = subject(c.Subject)
-				if field == "assignee" {
-					more[i].Old, more[i].New = a.nameOf(r, more[i].Old), a.nameOf(r, more[i].New)
-				}
-				more[i].Actor = a.nameOf(r, more[i].Actor)
+			if v.Erased {
+				row.Old, row.New = erasedText, erasedText
 			}
-			rows = append(rows, more...)
+			if v.Actor.User != "" {
+				row.Actor = a.nameOf(r, v.Actor.User)
+			}
+			row.Old, row.New = sanitize.Line(row.Old), sanitize.Line(row.New)
+			rows = append(rows, row)
 		}
 	}
 	return rows, nil
 }
 
-func (a *app) fieldHistory(ctx context.Context, id, field string) ([]changeRow, error) {
-	var rows []changeRow
+func (a *app) valuesOf(ctx context.Context, id, field string) ([]audit.Value, error) {
+	var all []audit.Value
 	for v, err := range a.history.conversations.Values(ctx, a.store.DB(), id, field) {
 		if err != nil {
 			return nil, err
 		}
-		rows = append(rows, changeRow{At: when(v.At), Field: field, Old: v.Old.String, New: v.New.String, Actor: v.Actor.User})
+		all = append(all, v)
 	}
-	return rows, nil
+	return all, nil
 }
 
-// adminSystem shows what every part says of itself.
-func (a *app) adminSystem(w http.ResponseWriter, r *http.Request, _ none) {
-	type text struct{ Name, Text string }
-	view := &struct {
-		page
-		Texts []text
-	}{Texts: []text{
-		{"Who may do what", a.sec.guard.Matrix()},
-		{"Sessions", a.sec.sessions.Describe()},
-		{"Transport", a.sec.transport.Describe()},
-		{"Response headers", a.sec.headers.Describe()},
-		{"Signing in", a.sec.flow.Describe()},
-		{"Passwords", a.sec.policy.Describe()},
-		{"Audit log", a.log.Describe()},
-		{"What comes in", strings.Join(a.schemas, "\n")},
-	}}
-	a.render(w, r, pageAdminSystem, "System", view)
+// fieldHistory shows who changed what of one conversation, and that nobody changed that.
+func (a *app) fieldHistory(w http.ResponseWriter, r *http.Request, in assignForm) {
+	c, err := a.store.Conversation(r.Context(), in.Box, in.ID)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	view := &auditView{Mailbox: in.Box}
+	if view.Verified, err = a.verify(r, inMailbox(in.Box)); err == nil {
+		view.Changes, err = a.changes(r, c.ID)
+	}
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	a.render(w, r, pageHistory, "History: "+titleOf(c), view)
 }

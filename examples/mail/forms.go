@@ -1,6 +1,10 @@
 package main
 
-import "github.com/skans-go/skans"
+import (
+	"github.com/skans-go/skans"
+	"github.com/skans-go/skans/validate"
+	"github.com/skans-go/skans/validate/upload"
+)
 
 // What each handler takes from a request; nothing else comes in. Where a field is not declared here, a handler cannot
 // see it.
@@ -87,6 +91,29 @@ type replyForm struct {
 	Box  string `in:"path box" rule:"slug,max=40"`
 	ID   string `in:"path id" rule:"slug,max=40"`
 	Text string `in:"form text" rule:"text,max=50000"`
+
+	Files []*upload.File `in:"file files" rule:"pdf|png|jpg|txt,max=5MB,count=3" opt:""`
+}
+
+// maxFiles bounds what the files of one answer have together, after pictures were encoded anew: the letter that carries
+// them must stay below what other servers take.
+const maxFiles = 15 << 20
+
+// Check refuses files that are too large together.
+func (f replyForm) Check() error {
+	total := int64(0)
+	for _, file := range f.Files {
+		total += file.Size()
+	}
+	if total > maxFiles {
+		return &validate.Conflict{Names: []string{"files"}, Message: "The files are too large together; send them in several answers."}
+	}
+	return nil
+}
+
+// CheckRules says what Check holds.
+func (f replyForm) CheckRules() []string {
+	return []string{"the files of an answer have at most 15 MiB together"}
 }
 
 type statusForm struct {
@@ -98,6 +125,37 @@ type statusForm struct {
 type assignForm struct {
 	Box string `in:"path box" rule:"slug,max=40"`
 	ID  string `in:"path id" rule:"slug,max=40"`
+}
+
+// An EventFilter narrows the events of an audit page and of its export.
+type EventFilter struct {
+	Class  string         `in:"query class" rule:"login,max=40" opt:""`
+	Event  string         `in:"query event" rule:"login,max=60" opt:""`   // a name, or its beginning up to a dot
+	Person string         `in:"query person" rule:"login,max=254" opt:""` // what they sign in with, or their id
+	From   *validate.Date `in:"query from" opt:""`
+	Until  *validate.Date `in:"query until" opt:""` // this day too
+}
+
+type mailAuditForm struct {
+	Box string `in:"path box" rule:"slug,max=40"`
+	EventFilter
+}
+
+type adminExportForm struct {
+	Format string `in:"query format" rule:"oneof=ndjson|ocsf|cef"`
+	EventFilter
+}
+
+type mailExportForm struct {
+	Box    string `in:"path box" rule:"slug,max=40"`
+	Format string `in:"query format" rule:"oneof=ndjson|ocsf|cef"`
+	EventFilter
+}
+
+type eraseForm struct {
+	Box     string `in:"path box" rule:"slug,max=40"`
+	ID      string `in:"path id" rule:"slug,max=40"`
+	Confirm string `in:"form confirm" rule:"oneof=erase"` // typed, because there is no way back
 }
 
 type attachmentForm struct {

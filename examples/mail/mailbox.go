@@ -6,9 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"time"
 
-	"github.com/skans-go/skans/examples/mail/internal/message"
 	"github.com/skans-go/skans/examples/mail/internal/store"
 	"github.com/skans-go/skans/sanitize"
 	"github.com/skans-go/skans/sanitize/headers"
@@ -73,7 +71,7 @@ func (a *app) inbox(w http.ResponseWriter, r *http.Request, in inboxForm) {
 	}
 	for _, c := range found {
 		view.Conversations = append(view.Conversations, row{
-			c.ID, c.Mailbox, subject(c.Subject), sanitize.Line(c.Customer), when(c.UpdatedAt()), c.Status, a.nameOf(r, c.Assignee),
+			c.ID, c.Mailbox, titleOf(c), sanitize.Line(c.Customer), when(c.UpdatedAt()), c.Status, a.nameOf(r, c.Assignee),
 		})
 	}
 	a.render(w, r, pageInbox, box.Name, &view)
@@ -82,7 +80,7 @@ func (a *app) inbox(w http.ResponseWriter, r *http.Request, in inboxForm) {
 // letter is one message as the conversation page shows it.
 type letter struct {
 	ID, From, To, Sent, Problem, Text string
-	Outgoing, HTML                    bool
+	Outgoing, HTML, Erased            bool
 	Blocked, Pictures                 int
 	Deceptive                         []string
 	Attachments                       []store.Attachment
@@ -110,13 +108,18 @@ func (a *app) conversation(w http.ResponseWriter, r *http.Request, in conversati
 	for _, m := range messages {
 		view.Letters = append(view.Letters, show(m, view.Remote))
 	}
-	a.render(w, r, pageConversation, subject(c.Subject), &view)
+	a.render(w, r, pageConversation, titleOf(c), &view)
 }
 
 func show(m store.Message, remote bool) letter {
 	l := letter{
 		ID: m.ID, From: sanitize.Line(strings.TrimSpace(m.SenderName + " <" + m.Sender + ">")), To: sanitize.Line(m.Recipient), Sent: when(m.Sent),
 		Problem: m.Problem, Text: sanitize.Text(m.Text), Outgoing: m.Outgoing, HTML: m.HTML != "",
+		Erased: m.Erased,
+	}
+	if m.Erased {
+		l.From, l.To, l.Text = erasedText, erasedText, erasedText
+		return l
 	}
 	if l.HTML {
 		_, report, _ := washer(m, remote, nil).Wash(m.HTML)
@@ -183,60 +186,6 @@ func (a *app) attachment(w http.ResponseWriter, r *http.Request, in attachmentFo
 	}
 	headers.Download(w, attached.Name, attached.Type)
 	_, _ = w.Write(data)
-}
-
-// reply stores an answer and leaves its sending to the outbox.
-func (a *app) reply(w http.ResponseWriter, r *http.Request, in replyForm) {
-	ctx := r.Context()
-	box, err := a.store.Mailbox(ctx, in.Box)
-	if err != nil {
-		a.fail(w, r, err)
-		return
-	}
-	c, err := a.store.Conversation(ctx, in.Box, in.ID)
-	if err != nil {
-		a.fail(w, r, err)
-		return
-	}
-	earlier, err := a.store.Messages(ctx, in.Box, in.ID)
-	if err != nil {
-		a.fail(w, r, err)
-		return
-	}
-	m := store.Message{
-		ID: store.NewID(), Conversation: c.ID, Mailbox: box.ID, Sender: box.Address, SenderName: box.Name, Recipient: c.Customer,
-		Subject: "Re: " + strings.TrimPrefix(subject(c.Subject), "Re: "), Sent: time.Now(), Text: in.Text,
-	}
-	m.MessageID = m.ID + box.Address[strings.LastIndexByte(box.Address, '@'):]
-	raw, err := message.Compose(message.Outgoing{
-		MessageID: m.MessageID, FromName: box.Name, From: box.Address, To: c.Customer, Subject: m.Subject, Text: in.Text,
-		References: references(earlier), Date: m.Sent,
-	})
-	if err != nil {
-		a.fail(w, r, err)
-		return
-	}
-	if err := a.log.Record(ctx, eventReplied, attrs("mailbox", box.ID, "conversation", c.ID, "message", m.ID)...); err != nil {
-		a.fail(w, r, err)
-		return
-	}
-	if err := a.store.Send(ctx, m, raw); err != nil {
-		a.fail(w, r, err)
-		return
-	}
-	a.outbox.nudge()
-	a.back(w, r, box.ID, c.ID)
-}
-
-// references are the ids of the conversation's letters, the oldest first, as many as other programs care for.
-func references(earlier []store.Message) []string {
-	var ids []string
-	for _, m := range earlier {
-		if m.MessageID != "" && !strings.ContainsAny(m.MessageID, " <>\r\n") {
-			ids = append(ids, m.MessageID)
-		}
-	}
-	return ids[max(0, len(ids)-20):]
 }
 
 // status opens or closes a conversation; the change and its history are one transaction.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/skans-go/skans"
 	"github.com/skans-go/skans/authz"
 	"github.com/skans-go/skans/examples/mail/internal/store"
 	"github.com/skans-go/skans/sanitize"
@@ -69,9 +70,9 @@ func (a *app) person(r *http.Request) (store.Person, error) {
 	return a.store.Person(r.Context(), user)
 }
 
-// fail answers an error: a missing row as missing, anything else as our fault. What went wrong is told to the log only.
+// fail answers an error: a missing row, and what was erased, as missing, anything else as our fault. What went wrong is told to the log only.
 func (a *app) fail(w http.ResponseWriter, r *http.Request, err error) {
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, skans.ErrErased) {
 		a.sec.guard.NotFound(w, r)
 		return
 	}
@@ -98,6 +99,14 @@ func subject(s string) string {
 	return "(no subject)"
 }
 
+// titleOf is what a conversation is called.
+func titleOf(c store.Conversation) string {
+	if c.Erased {
+		return erasedText
+	}
+	return subject(c.Subject)
+}
+
 func when(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
 func optional(prefix, s string) string {
@@ -115,3 +124,6 @@ func attrs(pairs ...string) []slog.Attr {
 	}
 	return all
 }
+
+// erasedText stands where the data of an erased person was.
+const erasedText = "(erased)"

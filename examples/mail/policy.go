@@ -42,7 +42,13 @@ const (
 	pageRaw          = authz.Page("mail/raw")
 	pageAttachment   = authz.Page("mail/attachment")
 	pageMailAudit    = authz.Page("mail/audit")
+	pageMailExport   = authz.Page("mail/audit/export")
+	pageHistory      = authz.Page("mail/history")
+	pageCustomer     = authz.Page("mail/customer")
+	pageCustomerCopy = authz.Page("mail/customer/export")
+	pageErased       = authz.Page("mail/customer/erased")
 	pageAdminAudit   = authz.Page("admin/audit")
+	pageAdminExport  = authz.Page("admin/audit/export")
 	pageAdminSystem  = authz.Page("admin/system")
 )
 
@@ -70,9 +76,10 @@ const (
 	doReply     = authz.Func("do/reply")
 	doStatus    = authz.Func("do/status")
 	doAssign    = authz.Func("do/assign")
+	doErase     = authz.Func("do/erase")
 )
 
-// justNow is what changing a credential takes, of oneself or somebody else. Who has less is asked on /step-up.
+// justNow is what it takes to change a credential, of oneself or somebody else, and to erase or give away a customer's data. Who has less is asked on /step-up.
 var justNow = authz.FreshSecondFactor(10 * time.Minute)
 
 // policy is the whole answer to who may do what. Whatever it does not name, nobody may.
@@ -112,8 +119,14 @@ var policy = authz.Policy{
 		pageRaw:          authz.Allow(visitor).In("box").Of("id"),
 		pageAttachment:   authz.Allow(visitor).In("box").Of("id"),
 		pageMailAudit:    authz.Allow(administrator).In("box"),
+		pageMailExport:   authz.Allow(administrator).In("box"),
+		pageHistory:      authz.Allow(administrator).In("box").Of("id"),
+		pageCustomer:     authz.Allow(administrator).In("box").Of("id"),
+		pageCustomerCopy: authz.Allow(administrator).Require(justNow).In("box").Of("id"),
+		pageErased:       authz.Allow(administrator).In("box").Unrouted(),
 
 		pageAdminAudit:  authz.Allow(system).Require(authz.FreshSecondFactor(8*time.Hour)).Menu("Audit", 70),
+		pageAdminExport: authz.Allow(system).Require(authz.FreshSecondFactor(8 * time.Hour)),
 		pageUsers:       authz.Allow(system).Require(authz.FreshSecondFactor(time.Hour)).Menu("Users", 60),
 		pageAdminSystem: authz.Allow(system).Menu("System", 80),
 	},
@@ -141,10 +154,13 @@ var policy = authz.Policy{
 		doReply:     authz.Allow(editor).In("box").Of("id"),
 		doStatus:    authz.Allow(editor).In("box").Of("id"),
 		doAssign:    authz.Allow(editor).In("box").Of("id"),
+		doErase:     authz.Allow(administrator).Require(justNow).In("box").Of("id"),
 	},
 	Fragments: map[authz.Fragment]authz.Rule{
 		"layout/top":    authz.Inherit(),
 		"layout/bottom": authz.Inherit(),
+		"audit/verdict": authz.Inherit(),
+		"audit/changes": authz.Inherit(),
 		"audit/view":    authz.Inherit(),
 		"mail/tools":    authz.Allow(editor).In("box"),
 		"mail/answer":   authz.Allow(editor).In("box"),

@@ -162,7 +162,7 @@ func (b *browser) otherTenantsID(method, target, token string, may bool) {
 	require.NotContains(b.t, target, "{")
 	got := answer{}
 	if method == "POST" {
-		forms := map[string]url.Values{"reply": {"text": {"an answer"}}, "status": {"status": {"closed"}}, "assign": {}}
+		forms := map[string]url.Values{"reply": {"text": {"an answer"}}, "status": {"status": {"closed"}}, "assign": {}, "erase": {"confirm": {"erase"}}}
 		form, ok := forms[target[strings.LastIndexByte(target, '/')+1:]]
 		require.True(b.t, ok, "%s: what a whole form has is to be added to the test", target)
 		got = b.post(target, token, form)

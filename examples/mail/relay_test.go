@@ -161,7 +161,7 @@ func TestTheOutboxOutlivesTheRelayAndTheProgram(t *testing.T) {
 	ctx := t.Context()
 	keys, err := keyring(dir + "/keys")
 	require.NoError(t, err)
-	s, err := store.Open(ctx, dir+"/mail.db", keys)
+	s, err := store.Open(ctx, dir+"/mail.db", keys, r.vault(keys))
 	require.NoError(t, err)
 	defer s.Close()
 	take := func(id string, raw []byte) error { return o.relay.send(ctx, id, raw) }

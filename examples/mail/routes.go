@@ -53,8 +53,15 @@ func (a *app) routes(g *authz.Guard) {
 	handle(a, "GET /m/{box}/l/{id}/raw", pageRaw, a.raw)
 	handle(a, "GET /m/{box}/l/{id}/a/{n}", pageAttachment, a.attachment)
 
+	handle(a, "GET /m/{box}/c/{id}/history", pageHistory, a.fieldHistory)
+	handle(a, "GET /m/{box}/l/{id}/customer", pageCustomer, a.customer)
+	handle(a, "GET /m/{box}/l/{id}/customer/export", pageCustomerCopy, a.customerExport)
+	handle(a, "POST /m/{box}/l/{id}/customer/erase", doErase, a.erase)
+
 	handle(a, "GET /m/{box}/audit", pageMailAudit, a.mailAudit)
+	handle(a, "GET /m/{box}/audit/export", pageMailExport, a.mailAuditExport)
 	handle(a, "GET /admin/audit", pageAdminAudit, a.adminAudit)
+	handle(a, "GET /admin/audit/export", pageAdminExport, a.adminAuditExport)
 	handle(a, "GET /admin/users", pageUsers, a.users)
 	handle(a, "POST /admin/users/{person}/reset", doIssueReset, a.issueReset)
 	handle(a, "POST /admin/users/{person}/factor", doResetFactor, a.resetFactor)
@@ -74,7 +81,7 @@ func passive[T any](a *app, pattern string, name authz.Name, handler func(http.R
 
 func read[T any](a *app, pattern string, handler func(http.ResponseWriter, *http.Request, T)) http.Handler {
 	method, _, _ := strings.Cut(pattern, " ")
-	schema := validate.Must[T](validate.Options{Methods: []string{method}, Refuse: a.refused, Audit: a.log.Record})
+	schema := validate.Must[T](validate.Options{Methods: []string{method}, UploadDir: a.uploads, Refuse: a.refused, Audit: a.log.Record})
 	a.schemas = append(a.schemas, schema.Describe())
 	return schema.Handle(handler)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -43,13 +44,18 @@ type security struct {
 }
 
 // The mailbox's own events. mail.delivered: mailbox, message, bytes. mail.refused: code, reason. mail.replied: mailbox,
-// conversation, message. mail.given_up: reason. mail.reset_issued, mail.disabled, mail.enabled and
-// mail.not_me: user (whose account it is about).
+// conversation, message, files (how many). mail.given_up: reason. mail.reset_issued, mail.disabled, mail.enabled and
+// mail.not_me: user (whose account it is about). admin.exported: format, mailbox (none: of all). admin.erased: mailbox,
+// customer, key, erased, letters (how many). customer.exported, sealed under the customer: user (their id), address,
+// mailbox, letters.
 const (
 	eventDelivered = "mail.delivered"
 	eventRefused   = "mail.refused"
 	eventReplied   = "mail.replied"
 	eventGivenUp   = "mail.given_up"
+	eventExported  = "admin.exported"
+	eventErased    = "admin.erased"
+	eventHandedOut = "customer.exported"
 
 	eventResetIssued = "mail.reset_issued"
 	eventDisabled    = "mail.disabled"
@@ -65,17 +71,28 @@ const (
 
 // auditConfig says what is recorded, for how long, and what happens if it cannot be. Everything that is not named here
 // has the library's defaults.
-func auditConfig(dir string, keys *skans.Keyring) audit.Config {
+func auditConfig(dir string, keys *skans.Keyring, vault *skans.Vault) audit.Config {
 	return audit.Config{
-		Dir: dir, Keys: keys, Server: "mail", Version: "1",
+		Dir: dir, Keys: keys, Vault: vault, Server: "mail", Version: "1",
 		Classes: []audit.Class{
 			{Name: "session", Keep: audit.Months(3), OnFailure: audit.Reject},
 			{Name: "signin", Events: []string{"password", "throttle", "activation", "totp", "onetime"}, Keep: audit.Months(3), OnFailure: audit.Reject},
 			{Name: "authz", Keep: audit.Months(3), OnFailure: audit.Reject},
 			{Name: "mail", Keep: audit.Months(3), OnFailure: audit.Reject},
+			{Name: "customer", Keep: audit.Months(3), OnFailure: audit.Reject, Personal: true},
 			{Name: "mail.refused", Keep: audit.Months(1), OnFailure: audit.Alert, PerSecond: 20}, // whoever can reach the port can cause it
 			{Name: "history", Keep: audit.Months(4), OnFailure: audit.Reject},
 		},
+	}
+}
+
+// vault seals what concerns a customer under a key of their own, so that they can be erased. Its events go to the log,
+// which is opened after it, because the log seals with it.
+func (a *app) vault(keys *skans.Keyring) func(skans.KeyStore) (*skans.Vault, error) {
+	return func(store skans.KeyStore) (*skans.Vault, error) {
+		return skans.NewVault(skans.VaultConfig{Keys: keys, Store: store, Audit: func(ctx context.Context, event string, attrs ...slog.Attr) error {
+			return a.log.Record(ctx, event, attrs...)
+		}})
 	}
 }
 

@@ -135,8 +135,8 @@ func TestTheWholeWay(t *testing.T) {
 	})
 }
 
-// outboxHas checks that an answer lies in the outbox as a readable letter with this text.
-func (r *running) outboxHas(t testing.TB, text string) {
+// outboxHas checks that an answer lies in the outbox as a readable letter with this text, and returns it.
+func (r *running) outboxHas(t testing.TB, text string) message.Message {
 	t.Helper()
 	require.NoError(t, r.store.Unsent(t.Context(), time.Now(), r.outbox.write)) // what the running one may not have come to yet
 	files, err := filepath.Glob(filepath.Join(r.dir, "outbox", "*.eml"))
@@ -148,10 +148,11 @@ func (r *running) outboxHas(t testing.TB, text string) {
 		require.NoError(t, err)
 		if strings.Contains(m.Text, text) {
 			require.Empty(t, m.Problem)
-			return
+			return m
 		}
 	}
-	require.Fail(t, "the answer is not in the outbox")
+	require.FailNow(t, "the answer is not in the outbox")
+	return message.Message{}
 }
 
 // The log proves itself from the command line too, and names what was changed.

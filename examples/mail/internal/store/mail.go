@@ -5,11 +5,11 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
 
+	"github.com/skans-go/skans"
 	"github.com/skans-go/skans/examples/mail/internal/message"
 )
 
@@ -19,9 +19,11 @@ type Conversation struct {
 	Mailbox  string `db:"mailbox"`
 	Subject  string `db:"subject" audit:"track"`
 	Customer string `db:"customer" audit:"track"`
+	Who      string `db:"customer_id" audit:"subject"` // under whom all values are sealed
 	Status   string `db:"status" audit:"track"`
 	Assignee string `db:"assignee" audit:"track"`
 	Updated  int64  `db:"updated"`
+	Erased   bool   // the customer was
 }
 
 // UpdatedAt is when the last letter came or went.
@@ -30,6 +32,8 @@ func (c Conversation) UpdatedAt() time.Time { return time.Unix(c.Updated, 0) }
 // A Message is one letter, without its attachments' bytes.
 type Message struct {
 	ID, Conversation, Mailbox string
+	Customer                  string // id of who wrote or gets it
+	Erased                    bool   // the customer was, and with them what the letter said
 	Outgoing                  bool
 	MessageID                 string
 	Sender, SenderName        string
@@ -55,6 +59,17 @@ func (s *Store) Deliver(ctx context.Context, mailbox string, trace, raw []byte, 
 	id = NewID()
 	sum := sha256.Sum256(raw)
 	digest := s.keys.MAC("mail.digest", mailbox, string(sum[:]))
+	customer, err := s.customer(ctx, mailbox, m.From)
+	if err != nil {
+		return "", false, err
+	}
+	l, err := s.sealLetter(ctx, Message{
+		ID: id, Customer: customer, Mailbox: mailbox, MessageID: m.MessageID, Sender: m.From, SenderName: m.FromName,
+		Recipient: m.To, Subject: m.Subject, Sent: m.Date, Received: time.Now(), Problem: m.Problem, Text: m.Text, HTML: m.HTML,
+	}, slices.Concat(trace, raw), m.Parts)
+	if err != nil {
+		return "", false, err
+	}
 	err = s.Tx(ctx, func(tx *sql.Tx) error {
 		err := tx.QueryRowContext(ctx, "select id from message where mailbox = ? and digest = ?", mailbox, digest).Scan(&id)
 		if err == nil {
@@ -64,23 +79,19 @@ func (s *Store) Deliver(ctx context.Context, mailbox string, trace, raw []byte, 
 			return err
 		}
 		fresh = true
-		conversation, err := s.thread(ctx, tx, mailbox, m)
-		if err != nil {
+		if l.Conversation, err = s.thread(ctx, tx, mailbox, customer, m); err != nil {
 			return err
 		}
-		return s.insert(ctx, tx, Message{
-			ID: id, Conversation: conversation, Mailbox: mailbox, MessageID: m.MessageID, Sender: m.From, SenderName: m.FromName,
-			Recipient: m.To, Subject: m.Subject, Sent: m.Date, Received: time.Now(), Problem: m.Problem, Text: m.Text, HTML: m.HTML,
-		}, digest, slices.Concat(trace, raw), m.Parts)
+		return l.insert(ctx, tx, digest)
 	})
 	return id, fresh && err == nil, err
 }
 
 // thread finds the conversation that a letter answers, or begins one.
-func (s *Store) thread(ctx context.Context, tx *sql.Tx, mailbox string, m message.Message) (string, error) {
+func (s *Store) thread(ctx context.Context, tx *sql.Tx, mailbox, customer string, m message.Message) (string, error) {
 	for _, ref := range m.References {
 		var id string
-		err := tx.QueryRowContext(ctx, "select conversation from message where mailbox = ? and message_id = ? limit 1", mailbox, ref).Scan(&id)
+		err := tx.QueryRowContext(ctx, "select conversation from message where mailbox = ? and message_id = ? and message_id <> '' limit 1", mailbox, ref).Scan(&id)
 		if one(err) == ErrNotFound {
 			continue
 		}
@@ -91,23 +102,53 @@ func (s *Store) thread(ctx context.Context, tx *sql.Tx, mailbox string, m messag
 		return id, err
 	}
 	id := NewID()
-	_, err := tx.ExecContext(ctx, "insert into conversation (id, mailbox, subject, customer, updated) values (?, ?, ?, ?, ?)",
-		id, mailbox, m.Subject, m.From, time.Now().Unix())
+	_, err := tx.ExecContext(ctx, "insert into conversation (id, mailbox, subject, customer, customer_id, updated) values (?, ?, ?, ?, ?, ?)",
+		id, mailbox, m.Subject, m.From, customer, time.Now().Unix())
 	return id, err
 }
 
-func (s *Store) insert(ctx context.Context, tx *sql.Tx, m Message, digest, raw []byte, parts []message.Part) error {
-	_, err := tx.ExecContext(ctx, `insert into message (id, conversation, mailbox, outgoing, digest, message_id, sender, sender_name,
-		recipient, subject, sent, received, problem, text_body, html_body, raw) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		m.ID, m.Conversation, m.Mailbox, m.Outgoing, digest, m.MessageID, m.Sender, m.SenderName, m.Recipient, m.Subject,
-		m.Sent.Unix(), m.Received.UnixNano(), m.Problem,
-		s.seal([]byte(m.Text), m.ID, "text"), s.seal([]byte(m.HTML), m.ID, "html"), s.seal(raw, m.ID, "raw"))
+// A letter is a message as it is stored.
+type letter struct {
+	Message
+	text, html, raw []byte
+	parts           []message.Part // with sealed data
+	sizes           []int
+}
+
+// sealLetter seals what a letter says under its customer.
+func (s *Store) sealLetter(ctx context.Context, m Message, raw []byte, parts []message.Part) (l letter, err error) {
+	l.Message = m
+	seal := func(plain []byte, part string) (sealed []byte) {
+		if err == nil {
+			sealed, err = s.sealFor(ctx, m.Customer, plain, m.ID, part)
+		}
+		return sealed
+	}
+	l.text, l.html, l.raw = seal([]byte(m.Text), "text"), seal([]byte(m.HTML), "html"), seal(raw, "raw")
+	for n, p := range parts {
+		l.sizes = append(l.sizes, len(p.Data))
+		p.Data = seal(p.Data, partName(n))
+		l.parts = append(l.parts, p)
+	}
+	return l, err
+}
+
+func partName(n int) string { return "part" + strconv.Itoa(n) }
+
+func (m letter) insert(ctx context.Context, tx *sql.Tx, digest []byte) error {
+	if err := here(ctx, tx, m.Customer); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `insert into message (id, conversation, mailbox, customer, outgoing, digest, message_id, sender, sender_name,
+		recipient, subject, sent, received, problem, text_body, html_body, raw) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		m.ID, m.Conversation, m.Mailbox, m.Customer, m.Outgoing, digest, m.MessageID, m.Sender, m.SenderName, m.Recipient, m.Subject,
+		m.Sent.Unix(), m.Received.UnixNano(), m.Problem, m.text, m.html, m.raw)
 	if err != nil {
 		return err
 	}
-	for n, p := range parts {
+	for n, p := range m.parts {
 		_, err := tx.ExecContext(ctx, "insert into attachment (message, n, name, type, cid, size, data) values (?, ?, ?, ?, ?, ?, ?)",
-			m.ID, n, p.Name, p.Type, p.CID, len(p.Data), s.seal(p.Data, m.ID, "part"+strconv.Itoa(n)))
+			m.ID, n, p.Name, p.Type, p.CID, m.sizes[n], p.Data)
 		if err != nil {
 			return err
 		}
@@ -115,15 +156,23 @@ func (s *Store) insert(ctx context.Context, tx *sql.Tx, m Message, digest, raw [
 	return nil
 }
 
-// Send stores an answer in a conversation and puts it into the outbox, both or neither.
-func (s *Store) Send(ctx context.Context, m Message, raw []byte) error {
+// Send stores an answer with its files in a conversation and puts it into the outbox, all or nothing.
+func (s *Store) Send(ctx context.Context, m Message, raw []byte, files []message.Part) error {
+	err := s.db.QueryRowContext(ctx, "select customer_id from conversation where id = ? and mailbox = ?", m.Conversation, m.Mailbox).Scan(&m.Customer)
+	if err != nil {
+		return one(err)
+	}
+	m.Outgoing, m.Received = true, time.Now()
+	l, err := s.sealLetter(ctx, m, raw, files)
+	if err != nil {
+		return err
+	}
 	return s.Tx(ctx, func(tx *sql.Tx) error {
-		m.Outgoing, m.Received = true, time.Now()
 		if err := changed(tx.ExecContext(ctx, "update conversation set updated = ? where id = ? and mailbox = ?",
 			m.Received.Unix(), m.Conversation, m.Mailbox)); err != nil {
 			return err
 		}
-		if err := s.insert(ctx, tx, m, nil, raw, nil); err != nil {
+		if err := l.insert(ctx, tx, nil); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, "insert into outbox (id, message) values (?, ?)", m.ID, m.ID)
@@ -131,11 +180,12 @@ func (s *Store) Send(ctx context.Context, m Message, raw []byte) error {
 	})
 }
 
-const conversationColumns = "id, mailbox, subject, customer, status, assignee, updated"
+const conversationColumns = `id, mailbox, subject, customer, customer_id, status, assignee, updated,
+	not exists (select 1 from customer where customer.id = customer_id)`
 
 func scanConversation(row interface{ Scan(...any) error }) (Conversation, error) {
 	var c Conversation
-	err := row.Scan(&c.ID, &c.Mailbox, &c.Subject, &c.Customer, &c.Status, &c.Assignee, &c.Updated)
+	err := row.Scan(&c.ID, &c.Mailbox, &c.Subject, &c.Customer, &c.Who, &c.Status, &c.Assignee, &c.Updated, &c.Erased)
 	return c, one(err)
 }
 
@@ -150,27 +200,36 @@ func (s *Store) Conversation(ctx context.Context, mailbox, id string) (Conversat
 	return scanConversation(s.db.QueryRowContext(ctx, "select "+conversationColumns+" from conversation where id = ? and mailbox = ?", id, mailbox))
 }
 
-const messageColumns = "id, conversation, mailbox, outgoing, message_id, sender, sender_name, recipient, subject, sent, received, problem, text_body, html_body"
+const messageColumns = "id, conversation, mailbox, customer, outgoing, message_id, sender, sender_name, recipient, subject, sent, received, problem, text_body, html_body"
 
-func (s *Store) scanMessage(row interface{ Scan(...any) error }) (Message, error) {
+func (s *Store) scanMessage(ctx context.Context, row interface{ Scan(...any) error }) (Message, error) {
 	var m Message
 	var sent, received int64
 	var text, html []byte
-	err := row.Scan(&m.ID, &m.Conversation, &m.Mailbox, &m.Outgoing, &m.MessageID, &m.Sender, &m.SenderName, &m.Recipient, &m.Subject,
+	err := row.Scan(&m.ID, &m.Conversation, &m.Mailbox, &m.Customer, &m.Outgoing, &m.MessageID, &m.Sender, &m.SenderName, &m.Recipient, &m.Subject,
 		&sent, &received, &m.Problem, &text, &html)
 	if err != nil {
 		return m, one(err)
 	}
 	m.Sent, m.Received = time.Unix(sent, 0), time.Unix(0, received)
-	plainText, errText := s.open(text, m.ID, "text")
-	plainHTML, errHTML := s.open(html, m.ID, "html")
+	plainText, err := s.openFor(ctx, m.Customer, text, m.ID, "text")
+	if errors.Is(err, skans.ErrErased) {
+		m.Erased = true
+		return m, nil
+	}
+	plainHTML, errHTML := s.openFor(ctx, m.Customer, html, m.ID, "html")
 	m.Text, m.HTML = string(plainText), string(plainHTML)
-	return m, errors.Join(errText, errHTML)
+	return m, errors.Join(err, errHTML)
 }
 
 // Messages returns the letters of a conversation, the oldest first, with the list of their attachments.
 func (s *Store) Messages(ctx context.Context, mailbox, conversation string) ([]Message, error) {
-	all, err := collect(ctx, s.db, s.scanMessage, "select "+messageColumns+" from message where conversation = ? and mailbox = ? order by received limit 1000", conversation, mailbox)
+	return s.messages(ctx, "conversation = ? and mailbox = ? order by received limit 1000", conversation, mailbox)
+}
+
+func (s *Store) messages(ctx context.Context, where string, args ...any) ([]Message, error) {
+	scan := func(row interface{ Scan(...any) error }) (Message, error) { return s.scanMessage(ctx, row) }
+	all, err := collect(ctx, s.db, scan, "select "+messageColumns+" from message where "+where, args...)
 	for i := range all {
 		if err == nil {
 			all[i].Attachments, err = s.attachments(ctx, all[i].ID)
@@ -181,7 +240,7 @@ func (s *Store) Messages(ctx context.Context, mailbox, conversation string) ([]M
 
 // Message finds one letter of a mailbox; another mailbox's is ErrNotFound.
 func (s *Store) Message(ctx context.Context, mailbox, id string) (Message, error) {
-	m, err := s.scanMessage(s.db.QueryRowContext(ctx, "select "+messageColumns+" from message where id = ? and mailbox = ?", id, mailbox))
+	m, err := s.scanMessage(ctx, s.db.QueryRowContext(ctx, "select "+messageColumns+" from message where id = ? and mailbox = ?", id, mailbox))
 	if err != nil {
 		return Message{}, err
 	}
@@ -200,21 +259,24 @@ func (s *Store) attachments(ctx context.Context, id string) ([]Attachment, error
 // Raw returns the letter's bytes as they arrived.
 func (s *Store) Raw(ctx context.Context, mailbox, id string) ([]byte, error) {
 	var sealed []byte
-	if err := s.db.QueryRowContext(ctx, "select raw from message where id = ? and mailbox = ?", id, mailbox).Scan(&sealed); err != nil {
+	var customer string
+	err := s.db.QueryRowContext(ctx, "select customer, raw from message where id = ? and mailbox = ?", id, mailbox).Scan(&customer, &sealed)
+	if err != nil {
 		return nil, one(err)
 	}
-	return s.open(sealed, id, "raw")
+	return s.openFor(ctx, customer, sealed, id, "raw")
 }
 
 // Attachment returns an attachment of a letter of a mailbox and its bytes.
 func (s *Store) Attachment(ctx context.Context, mailbox, id string, n int) (Attachment, []byte, error) {
 	var a Attachment
 	var sealed []byte
-	err := s.db.QueryRowContext(ctx, `select a.n, a.name, a.type, a.cid, a.size, a.data from attachment a join message m on m.id = a.message
-		where m.id = ? and m.mailbox = ? and a.n = ?`, id, mailbox, n).Scan(&a.N, &a.Name, &a.Type, &a.CID, &a.Size, &sealed)
+	var customer string
+	err := s.db.QueryRowContext(ctx, `select m.customer, a.n, a.name, a.type, a.cid, a.size, a.data from attachment a join message m on m.id = a.message
+		where m.id = ? and m.mailbox = ? and a.n = ?`, id, mailbox, n).Scan(&customer, &a.N, &a.Name, &a.Type, &a.CID, &a.Size, &sealed)
 	if err != nil {
 		return Attachment{}, nil, one(err)
 	}
-	data, err := s.open(sealed, id, fmt.Sprintf("part%d", n))
+	data, err := s.openFor(ctx, customer, sealed, id, partName(n))
 	return a, data, err
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/skans-go/skans"
 )
 
 var (
@@ -14,19 +16,23 @@ var (
 	ErrUnreachable = errors.New("store: nobody takes letters")
 )
 
+// outboxPurpose seals what is posted: it concerns no customer. The letter's id is bound.
+const outboxPurpose = "mail.outbox"
+
 // Post puts a letter of the program's own into the outbox. It belongs to no conversation and to nobody's mailbox.
 func (s *Store) Post(ctx context.Context, raw []byte) error {
 	id := NewID()
-	_, err := s.db.ExecContext(ctx, "insert into outbox (id, letter) values (?, ?)", id, s.seal(raw, id, "letter"))
+	_, err := s.db.ExecContext(ctx, "insert into outbox (id, letter) values (?, ?)", id, s.keys.Seal(raw, outboxPurpose, id))
 	return err
 }
 
 // waiting is a letter in the outbox.
 type waiting struct {
-	id     string
-	answer bool // of a conversation, where it stays; any other goes with its row
-	sealed []byte
-	tries  int
+	id       string
+	answer   bool   // of a conversation, where it stays; any other goes with its row
+	customer string // whom an answer is to
+	sealed   []byte
+	tries    int
 }
 
 // Unsent yields what lies in the outbox to send and is due, oldest first. What sent takes is marked, and does not come
@@ -36,9 +42,9 @@ type waiting struct {
 func (s *Store) Unsent(ctx context.Context, now time.Time, sent func(id string, raw []byte) error) error {
 	due, err := collect(ctx, s.db, func(row interface{ Scan(...any) error }) (waiting, error) {
 		var w waiting
-		err := row.Scan(&w.id, &w.answer, &w.sealed, &w.tries)
+		err := row.Scan(&w.id, &w.answer, &w.customer, &w.sealed, &w.tries)
 		return w, err
-	}, `select o.id, o.message is not null, coalesce(m.raw, o.letter), o.tries from outbox o left join message m on m.id = o.message
+	}, `select o.id, o.message is not null, coalesce(m.customer, ''), coalesce(m.raw, o.letter), o.tries from outbox o left join message m on m.id = o.message
 		where o.written = 0 and o.due <= ? order by o.rowid limit 100`, now.Unix())
 	if err != nil {
 		return err
@@ -48,7 +54,7 @@ func (s *Store) Unsent(ctx context.Context, now time.Time, sent func(id string, 
 		if ctx.Err() != nil {
 			break
 		}
-		err := s.try(w, sent)
+		err := s.try(ctx, w, sent)
 		if ctx.Err() != nil && err != nil {
 			break // broken off, which is no failure of the letter
 		}
@@ -61,16 +67,22 @@ func (s *Store) Unsent(ctx context.Context, now time.Time, sent func(id string, 
 	return errors.Join(errs...)
 }
 
-func (s *Store) try(w waiting, sent func(id string, raw []byte) error) error {
-	part := "letter"
-	if w.answer {
-		part = "raw"
+func (s *Store) try(ctx context.Context, w waiting, sent func(id string, raw []byte) error) error {
+	raw, err := s.unseal(ctx, w)
+	if errors.Is(err, skans.ErrErased) {
+		return fmt.Errorf("%w: %w", ErrGivenUp, err) // whoever was erased is not written to any more
 	}
-	raw, err := s.open(w.sealed, w.id, part)
 	if err != nil {
 		return err
 	}
 	return sent(w.id, raw)
+}
+
+func (s *Store) unseal(ctx context.Context, w waiting) ([]byte, error) {
+	if w.answer {
+		return s.openFor(ctx, w.customer, w.sealed, w.id, "raw")
+	}
+	return s.keys.Open(w.sealed, outboxPurpose, w.id)
 }
 
 // Waits after failures: a minute, doubling to four hours, for five days.

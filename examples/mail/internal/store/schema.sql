@@ -1,4 +1,4 @@
--- The mailbox database. Message bodies, attachments and raw messages are sealed before they come here.
+-- The mailbox database. Message bodies, attachments and raw messages are sealed under their customer before they come here.
 create table mailbox (
 	id      text primary key, -- short name in addresses: /m/{id}
 	address text not null unique,
@@ -24,11 +24,18 @@ create table member (
 	unique (mailbox, person)
 ) strict;
 
+create table customer (
+	id      text primary key, -- under which what they wrote and got is sealed; says nothing about them
+	mailbox text not null references mailbox (id),
+	digest  blob not null unique -- keyed, of the mailbox and the address
+) strict;
+
 create table conversation (
 	id       text primary key,
 	mailbox  text not null references mailbox (id),
 	subject  text not null,
 	customer text not null, -- the address that wrote first
+	customer_id text not null, -- and its id, which stays when they are erased
 	status   text not null default 'open',
 	assignee text not null default '',
 	updated  integer not null
@@ -39,6 +46,7 @@ create table message (
 	id           text primary key,
 	conversation text not null references conversation (id),
 	mailbox      text not null references mailbox (id),
+	customer     text not null, -- id of who wrote or gets it
 	outgoing     integer not null,
 	digest       blob, -- keyed digest of the bytes that arrived, so that one retried delivery is one message
 	message_id   text not null,
@@ -55,6 +63,7 @@ create table message (
 	unique (mailbox, digest)
 ) strict;
 create index message_by_conversation on message (conversation, received);
+create index message_by_customer on message (customer);
 create index message_by_message_id on message (mailbox, message_id);
 
 create table attachment (

@@ -1,6 +1,6 @@
 // Package store keeps the mailbox in SQLite: people, memberships, conversations, messages and the outbox. What a letter
-// says is sealed with the keyring before it is stored, bound to its place, so that neither a copy of the file nor a row
-// that was moved gives it away. It decides nothing about who may do what; that is the policy's.
+// says is sealed under its customer before it is stored, bound to its place, so that neither a copy of the file nor a row
+// that was moved gives it away, and so that a customer can be erased. It decides nothing about who may do what; that is the policy's.
 package store
 
 import (
@@ -28,13 +28,15 @@ const schemaVersion = 1
 
 // A Store is the open database. Safe for concurrent use.
 type Store struct {
-	db   *sql.DB
-	keys *skans.Keyring
+	db    *sql.DB
+	keys  *skans.Keyring
+	vault *skans.Vault
 }
 
-// Open opens or creates the database file, readable by its owner only, and checks that it is sound. Further statements
-// (the schema of another package's tables) run once, when the file is new.
-func Open(ctx context.Context, path string, keys *skans.Keyring, further ...string) (*Store, error) {
+// Open opens or creates the database file, readable by its owner only, and checks that it is sound. What letters say is
+// sealed by the vault that it asks for, whose keys are in the same database. Further statements (the schema of another
+// package's tables) run once, when the file is new.
+func Open(ctx context.Context, path string, keys *skans.Keyring, vault func(skans.KeyStore) (*skans.Vault, error), further ...string) (*Store, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)
@@ -50,12 +52,22 @@ func Open(ctx context.Context, path string, keys *skans.Keyring, further ...stri
 		return nil, fmt.Errorf("database: %w", err)
 	}
 	s := &Store{db: db, keys: keys}
-	if err := s.prepare(ctx, further); err != nil {
+	if err = s.prepare(ctx, further); err == nil {
+		err = s.finishErasures(ctx)
+	}
+	if err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("database %s: %w", path, err)
 	}
+	if s.vault, err = vault(s.KeyStore()); err != nil {
+		_ = db.Close()
+		return nil, err
+	}
 	return s, nil
 }
+
+// Vault returns what seals the letters.
+func (s *Store) Vault() *skans.Vault { return s.vault }
 
 func (s *Store) prepare(ctx context.Context, further []string) error {
 	var verdict string
@@ -74,7 +86,7 @@ func (s *Store) prepare(ctx context.Context, further []string) error {
 		case schemaVersion:
 			return nil
 		case 0:
-			for _, statements := range append([]string{schema, factorSchema}, further...) {
+			for _, statements := range append([]string{schema, factorSchema, vaultSchema}, further...) {
 				if _, err := tx.ExecContext(ctx, statements); err != nil {
 					return err
 				}
@@ -126,20 +138,4 @@ func changed(result sql.Result, err error) error {
 		return ErrNotFound
 	}
 	return err
-}
-
-// The purpose under which what a letter says is sealed. Message id and part are bound, so that no row can stand for
-// another.
-const sealPurpose = "mail.message"
-
-func (s *Store) seal(plain []byte, message, part string) []byte {
-	return s.keys.Seal(plain, sealPurpose, message, part)
-}
-
-func (s *Store) open(sealed []byte, message, part string) ([]byte, error) {
-	plain, err := s.keys.Open(sealed, sealPurpose, message, part)
-	if err != nil {
-		return nil, fmt.Errorf("store: message %s, %s: %w", message, part, err)
-	}
-	return plain, nil
 }

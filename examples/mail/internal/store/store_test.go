@@ -19,6 +19,7 @@ import (
 	"github.com/skans-go/skans/examples/mail/internal/store"
 	"github.com/skans-go/skans/totp"
 	"github.com/skans-go/skans/totp/totptest"
+	"github.com/skans-go/skans/vaulttest"
 )
 
 func keys(t testing.TB) *skans.Keyring {
@@ -28,10 +29,17 @@ func keys(t testing.TB) *skans.Keyring {
 	return ring
 }
 
+func vaultOn(t testing.TB) func(skans.KeyStore) (*skans.Vault, error) {
+	ring := keys(t)
+	return func(keyStore skans.KeyStore) (*skans.Vault, error) {
+		return skans.NewVault(skans.VaultConfig{Keys: ring, Store: keyStore})
+	}
+}
+
 func open(t *testing.T) (*store.Store, string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "mail.db")
-	s, err := store.Open(t.Context(), path, keys(t))
+	s, err := store.Open(t.Context(), path, keys(t), vaultOn(t))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	for _, id := range []string{"bygglov", "skola"} {
@@ -46,6 +54,13 @@ func TestFactorsKeepTheContract(t *testing.T) {
 	totptest.TestStore(t, func(t *testing.T) totp.Store {
 		s, _ := open(t)
 		return s.Factors()
+	})
+}
+
+func TestVaultKeysKeepTheContract(t *testing.T) {
+	vaulttest.TestStore(t, func(t *testing.T) skans.KeyStore {
+		s, _ := open(t)
+		return s.KeyStore()
 	})
 }
 
@@ -97,7 +112,7 @@ func TestIdsOfAnotherMailboxAreMissing(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrNotFound)
 	_, _, err = s.Attachment(t.Context(), "skola", id, 0)
 	require.ErrorIs(t, err, store.ErrNotFound)
-	require.ErrorIs(t, s.Send(t.Context(), store.Message{ID: store.NewID(), Mailbox: "skola", Conversation: all[0].ID}, nil), store.ErrNotFound)
+	require.ErrorIs(t, s.Send(t.Context(), store.Message{ID: store.NewID(), Mailbox: "skola", Conversation: all[0].ID}, nil, nil), store.ErrNotFound)
 	deliver(t, s, "skola", message.Message{MessageID: "two@x", References: []string{"one@x"}}, "raw two")
 	messages, err := s.Messages(t.Context(), "bygglov", all[0].ID)
 	require.NoError(t, err)
@@ -169,7 +184,7 @@ func TestOutbox(t *testing.T) {
 	all, err := s.Conversations(t.Context(), "bygglov", "", 0, 10)
 	require.NoError(t, err)
 	id := store.NewID()
-	require.NoError(t, s.Send(t.Context(), store.Message{ID: id, Mailbox: "bygglov", Conversation: all[0].ID, Text: "answer"}, []byte("raw answer")))
+	require.NoError(t, s.Send(t.Context(), store.Message{ID: id, Mailbox: "bygglov", Conversation: all[0].ID, Text: "answer"}, []byte("raw answer"), nil))
 	require.NoError(t, s.Post(t.Context(), []byte("raw notice")))
 	broken, now := errors.New("relay is down"), time.Now()
 	require.ErrorIs(t, s.Unsent(t.Context(), now, func(string, []byte) error { return broken }), broken)
@@ -267,6 +282,6 @@ func ignore(err error) error {
 func TestADamagedDatabaseIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "mail.db")
 	require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("not a database", 1000)), 0o600))
-	_, err := store.Open(t.Context(), path, keys(t))
+	_, err := store.Open(t.Context(), path, keys(t), vaultOn(t))
 	require.ErrorContains(t, err, "restore it from a backup")
 }
