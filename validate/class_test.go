@@ -116,6 +116,8 @@ func TestClassesRefuse(t *testing.T) {
 		{"line,max=5", "åååååå", "long"},
 		{"line,min=3,max=5", "åå", "short"},
 		{"line,max=5,maxbytes=6", "åååå", "long"},
+		{"line,max=5,maxbytes=6", "\u0958\u0958", "long"},   // NFC makes twelve bytes of six
+		{"line,max=5", strings.Repeat("\x00", 100), "long"}, // told by its length, before anything is looked at
 		{"line,max=20", "a\nb", "character"},
 		{"line,max=20", "a\tb", "character"},
 		{"text,max=20", "a\rb", "character"},

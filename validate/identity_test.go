@@ -60,6 +60,18 @@ func TestNationalNumbers(t *testing.T) {
 		{"DVV test person of 2016", "010516B903X", hetu, "010516B903X", "temporary"},
 		{"unknown sign", "010516G903X", hetu, "", ""},
 		{"only the rule of 2032 allows it", "02013299997", noPerson, "02013299997", "birth"},
+		{"the same with a blank", "020132 99997", noPerson, "02013299997", "birth"},
+		{"D-number, of fnrvalidator (NAV)", "53097248016", noPerson, "53097248016", "d"},
+		{"H-number, of fnrvalidator", "13527248013", noPerson, "13527248013", "h"},
+		{"synthetic, of fnrvalidator", "10915596784", noPerson, "10915596784", "test"},
+		{"rest 0 of 2032, of fnrvalidator", "30108299920", noPerson, "30108299920", "birth"},
+		{"rest 1 of 2032, of fnrvalidator", "30108299939", noPerson, "30108299939", "birth"},
+		// Worked out from the weights: the first sum leaves 2, 3 and 4, the second none.
+		{"rest 2", "03024500011", noPerson, "03024500011", "birth"},
+		{"rest 3", "03024500100", noPerson, "03024500100", "birth"},
+		{"rest 4", "03024500038", noPerson, "", ""},
+		{"second check digit wrong, of fnrvalidator", "02013299996", noPerson, "", ""},
+		{"no such Norwegian day", "32127248022", noPerson, "", ""},
 		{"empty", " ", noPerson, "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -207,6 +207,17 @@ func TestBadFilesLeaveNothing(t *testing.T) {
 			require.NoError(t, err)
 		}
 	})
+	entries := func(n int) []byte {
+		return zipBytes(t, func(z *zip.Writer) {
+			for i := range n {
+				entry(t, z, fmt.Sprintf("%d", i), "")
+			}
+		})
+	}
+	folders := make([]tar.Header, 3000)
+	for i := range folders {
+		folders[i] = tar.Header{Name: fmt.Sprintf("%d/", i), Typeflag: tar.TypeDir}
+	}
 	level := zipBytes(t, func(z *zip.Writer) { entry(t, z, "a", "a") })
 	for range 2 {
 		inner := level
@@ -269,6 +280,10 @@ func TestBadFilesLeaveNothing(t *testing.T) {
 		{"zip with a symbolic link", "a.zip", symlink, "archive"},
 		{"zip with a device", "a.zip", zipBytes(t, func(z *zip.Writer) { special(t, z, "dev", os.ModeDevice, "") }), "archive"},
 		{"zip with 100,000 entries", "a.zip", many, "archive"},
+		{"zip with 3,000 entries", "a.zip", entries(3000), "archive"},
+		{"zip with 65,000 entries in a zip", "a.zip", zipBytes(t, func(z *zip.Writer) { entry(t, z, "n.zip", string(entries(65_000))) }), "archive"},
+		{"tar with 3,000 entries", "a.gz", gzipped(tarred(t, folders...)), "archive"},
+		{"gzip three levels deep", "a.gz", gzipped(gzipped(gzipped([]byte("a")))), "archive"},
 		{"zip with a name twice", "a.zip", zipBytes(t, func(z *zip.Writer) { entry(t, z, "a", "1"); entry(t, z, "A", "2") }), "archive"},
 		{"zip three levels deep", "a.zip", level, "archive"},
 		{"zip with something behind", "a.zip", append(bytes.Clone(good), "tail"...), "archive"},
