@@ -70,7 +70,10 @@ func (m *Manager) fill(b *binding, id string, r *http.Request) bool {
 		*slot = m.mark(purposeAddress, id, part.text())
 		filled = true
 	}
-	if browser, platform, on := m.agentPart(r); on && !b.agent.known {
+	if b.agent.known {
+		return filled
+	}
+	if browser, platform, on := m.agentPart(r); on {
 		b.agent = m.mark(purposeAgent, id, browser, platform)
 		filled = true
 	}
