@@ -33,8 +33,10 @@ func TestOrderOfRefusals(t *testing.T) {
 		{"parameters of the query", "POST", "", "/?page=%zz" + many, "a=%zz" + many, 400, []string{"request :parameters"}},
 		{"parameters of the body", "POST", "", "/", "a=%zz" + many, 400, []string{"request :parameters"}},
 		{"escapes", "POST", "", "/", "a=%zz&b=1&n=x", 400, []string{"request :encoding"}},
-		{"names, sources, characters and types at once", "POST", "", "/?m=1", "a=xxxxxx&a=1&b=1&n=x&page=1", 422,
-			[]string{"form a:long", "form a:duplicate", "form n:type", "form m:source", "query page:source", "form :unknown"}},
+		{
+			"names, sources, characters and types at once", "POST", "", "/?m=1", "a=xxxxxx&a=1&b=1&n=x&page=1", 422,
+			[]string{"form a:long", "form a:duplicate", "form n:type", "form m:source", "query page:source", "form :unknown"},
+		},
 		{"character before length in characters", "POST", "", "/", "a=x&n=1&m=1", 422, []string{"form a:character", "form n:low"}},
 		{"length before range", "POST", "", "/", "a=1&n=x1&m=1", 422, []string{"form a:short", "form n:type"}},
 		{"range", "POST", "", "/", "a=12&n=4&m=10", 422, []string{"form n:low", "form m:high"}},
