@@ -99,6 +99,9 @@ func TestClassesTake(t *testing.T) {
 		{"iban", "FI2112345600000785", "FI2112345600000785"},
 		{"iban", "DE89370400440532013000", "DE89370400440532013000"},
 		{"iban", "FR1420041010050500013M02606", "FR1420041010050500013M02606"},
+		{"iban", "DE97370400440532013050", "DE97370400440532013050"},
+		{"iban", "DE98370400440532013032", "DE98370400440532013032"},
+		{"iban", "DE02370400440532013014", "DE02370400440532013014"},
 		{"iban", "MT84MALT011000012345MTLCAST001S", "MT84MALT011000012345MTLCAST001S"},
 		{"uuid", "F81D4FAE-7DEC-11D0-A765-00A0C91E6BF6", "f81d4fae-7dec-11d0-a765-00a0c91e6bf6"}, // RFC 9562, section 4
 		{"uuid", "017F22E2-79B0-7CC3-98C4-DC0C0C07398F", "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"}, // its appendix A.6
@@ -209,6 +212,9 @@ func TestClassesRefuse(t *testing.T) {
 		{"iban", "GB29NWBK6016133192681", "format"},
 		{"iban", "XX29NWBK60161331926819", "format"},
 		{"iban", "SE4550000000058398257467", "checksum"},
+		{"iban", "DE00370400440532013050", "checksum"}, // stands for 97, which is the one that is issued
+		{"iban", "DE01370400440532013032", "checksum"}, // stands for 98, which is the one that is issued
+		{"iban", "DE99370400440532013014", "checksum"}, // stands for 02, which is the one that is issued
 		{"uuid", "f81d4fae7dec11d0a76500a0c91e6bf6", "format"},
 		{"uuid", "00000000-0000-0000-0000-000000000000", "format"},
 		{"uuid", "f81d4fae-7dec-11d0-c765-00a0c91e6bf6", "format"}, // another variant
