@@ -457,6 +457,13 @@ func (c *chain) flush() error {
 	return p.wait(timer)
 }
 
+// writing reports whether anything that was recorded is neither written nor given up.
+func (c *chain) writing() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.busy
+}
+
 // tail is the last write that has not begun, an empty one if need be; c.mu is held.
 func (c *chain) tail() *pending {
 	if len(c.queue) == 0 {

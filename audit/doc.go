@@ -55,6 +55,6 @@
 // # Events
 //
 // The log records [EventSuppressed] (class, count), [EventClock] (clock), [EventAggregate] (day, segment, rest, groups),
-// [EventHistorySealed] (batch, count, root, first, last), [EventHistoryReleased] (batch); the middleware [EventRequest] and [EventNotFound]
+// [EventHistorySealed] (batch, count, root, first, last, ids); the middleware [EventRequest] and [EventNotFound]
 // (method, path, status, bytes, duration, addr, agent) and [EventPanic] (ref, reason, method, path, stack).
 package audit

@@ -18,8 +18,27 @@ import (
 // sealRows is how many history rows one batch holds at most.
 const sealRows = 1000
 
-// sealedColumns are what a history row is sealed with, in this order.
+// sealedColumns are what a history row is sealed with, in this order; sealedStorage are their storage classes: integer, text, blob.
 var sealedColumns = append([]string{"id"}, historyColumns...)
+
+const sealedStorage = "iittttbbttttttt"
+
+// sealed are the sealed columns for a SELECT and, behind them, a text of one letter for each: n for NULL, else its storage
+// class. SQLite keeps a value of any class in any column: a key made a blob is the same bytes and found by no query.
+func (d Dialect) sealed() string {
+	letters := make([]string, len(sealedColumns))
+	for i, column := range sealedColumns {
+		letters[i] = "CASE WHEN " + column + " IS NULL THEN 'n' ELSE '" + sealedStorage[i:i+1] + "' END"
+		if d.name == SQLite.name {
+			letters[i] = "substr(typeof(" + column + "), 1, 1)"
+		}
+	}
+	columns := strings.Join(sealedColumns, ", ")
+	if d.name == SQLite.name {
+		return columns + ", " + strings.Join(letters, " || ")
+	}
+	return columns + ", CONCAT(" + strings.Join(letters, ", ") + ")"
+}
 
 // SealHistory puts the rows of the history table that are committed and not yet sealed under a Merkle root, which it records
 // as [EventHistorySealed] in this log, and returns how many there were. A row's batch is marked in the row itself, so that
@@ -30,10 +49,10 @@ func (l *Log) SealHistory(ctx context.Context, db *sql.DB, d Dialect) (int, erro
 	l.historyMu.Lock()
 	defer l.historyMu.Unlock()
 	if !l.historySeen {
-		if err := l.releaseOrphan(ctx, db, d); err != nil {
-			return 0, err
+		if err := l.markLast(ctx, db, d); err != nil {
+			return 0, fmt.Errorf("audit: seal history: %w", err)
 		}
-		l.historySeen = true
+		l.historySeen, l.historyDoubt = true, false
 	}
 	total := 0
 	for {
@@ -75,38 +94,56 @@ func (l *Log) sealBatch(ctx context.Context, db *sql.DB, d Dialect) (n int, err 
 			err = errors.Join(err, ignoreDone(tx.Rollback()))
 		}
 	}()
-	rows, err := tx.QueryContext(ctx, "SELECT "+strings.Join(sealedColumns, ", ")+" FROM skans_history WHERE batch IS NULL"+d.settled+
-		" ORDER BY id LIMIT "+strconv.Itoa(sealRows)+d.lock)
+	ids, root, err := openRows(ctx, tx, d.sealed()+" FROM skans_history WHERE batch IS NULL"+d.settled+" ORDER BY id LIMIT "+strconv.Itoa(sealRows)+d.lock)
 	if err != nil {
 		return 0, err
-	}
-	var t tree
-	var ids []int64
-	for row, err := range historyRows(rows, false) {
-		if err != nil {
-			return 0, err
-		}
-		t.add(row.leaf)
-		ids = append(ids, row.id)
 	}
 	if len(ids) == 0 {
 		return 0, tx.Rollback()
 	}
 	wall, _ := l.clock()
-	batch, root := max(wall.UnixNano(), l.historyBatch+1), t.root()
-	list := make([]string, len(ids))
-	for i, id := range ids {
-		list[i] = strconv.FormatInt(id, 10)
-	}
-	if _, err = tx.ExecContext(ctx, "UPDATE skans_history SET batch = "+d.param(1)+" WHERE batch IS NULL AND id IN ("+strings.Join(list, ", ")+")", batch); err != nil {
+	batch := max(wall.UnixNano(), l.historyBatch+1)
+	if err = mark(ctx, tx, d, batch, ids); err != nil {
 		return 0, err
 	}
 	if err = l.Record(ctx, EventHistorySealed, slog.Int64("batch", batch), slog.Int("count", len(ids)), slog.String("root", hex.EncodeToString(root[:])),
-		slog.Int64("first", ids[0]), slog.Int64("last", ids[len(ids)-1])); err != nil {
+		slog.Int64("first", ids[0]), slog.Int64("last", ids[len(ids)-1]), slog.String("ids", runsOf(ids))); err != nil {
+		l.historyDoubt = true // one that timed out may be written later
 		return 0, err
 	}
 	l.historyBatch = batch
 	return len(ids), tx.Commit()
+}
+
+// openRows runs a SELECT of [Dialect.sealed] and returns which rows it found and the root over them.
+func openRows(ctx context.Context, tx *sql.Tx, query string) (ids []int64, root digest, err error) {
+	rows, err := tx.QueryContext(ctx, "SELECT "+query)
+	if err != nil {
+		return nil, root, err
+	}
+	var t tree
+	for row, err := range historyRows(rows, false) {
+		if err != nil {
+			return nil, root, err
+		}
+		t.add(row.leaf)
+		ids = append(ids, row.id)
+	}
+	return ids, t.root(), nil
+}
+
+// mark puts rows that are in no batch into one.
+func mark(ctx context.Context, tx *sql.Tx, d Dialect, batch int64, ids []int64) error {
+	_, err := tx.ExecContext(ctx, "UPDATE skans_history SET batch = "+d.param(1)+" WHERE batch IS NULL AND id IN ("+listOf(ids)+")", batch)
+	return err
+}
+
+func listOf(ids []int64) string {
+	list := make([]string, len(ids))
+	for i, id := range ids {
+		list[i] = strconv.FormatInt(id, 10)
+	}
+	return strings.Join(list, ", ")
 }
 
 func ignoreDone(err error) error {
@@ -116,33 +153,6 @@ func ignoreDone(err error) error {
 	return err
 }
 
-// releaseOrphan looks whether the last batch that was recorded was also marked. A crash between the two leaves a root
-// without rows; that is recorded, so that verification knows it from rows that somebody deleted.
-func (l *Log) releaseOrphan(ctx context.Context, db *sql.DB, d Dialect) error {
-	var last Event
-	for e, err := range l.Query(ctx, Filter{Event: "history"}) {
-		if err != nil {
-			return err
-		}
-		if e.Name == EventHistorySealed || e.Name == EventHistoryReleased {
-			last = e
-		}
-	}
-	v, _ := last.Attr("batch")
-	if last.Name == "" || v.Kind() != slog.KindInt64 {
-		return nil
-	}
-	l.historyBatch = max(l.historyBatch, v.Int64())
-	if last.Name == EventHistoryReleased {
-		return nil
-	}
-	var n int64
-	if err := db.QueryRowContext(ctx, "SELECT COUNT(*) FROM skans_history WHERE batch = "+d.param(1), v.Int64()).Scan(&n); err != nil || n > 0 {
-		return err
-	}
-	return l.Record(ctx, EventHistoryReleased, slog.Int64("batch", v.Int64()))
-}
-
 // A historyRow is what a seal is over.
 type historyRow struct {
 	id    int64
@@ -150,35 +160,36 @@ type historyRow struct {
 	leaf  digest
 }
 
-// historyRows reads the sealed columns, with batch behind them if so asked, and closes rows. A leaf is SHA-256 over 0x00
-// and each column: 0 for NULL, else its length plus one, as a varint, and its bytes.
+// historyRows reads a SELECT of [Dialect.sealed], with batch behind it if so asked, and closes rows. A leaf is SHA-256 over 0x00
+// and each column: 0 for NULL, else its length plus one, as a varint, and its bytes; then, for each value whose storage
+// class is not its column's, the number of the column and the letter of the class.
 func historyRows(rows *sql.Rows, withBatch bool) iter.Seq2[historyRow, error] {
 	return func(yield func(historyRow, error) bool) {
 		defer rows.Close()
 		for rows.Next() {
 			var r historyRow
+			var storage string
 			values := make([]sql.RawBytes, len(sealedColumns))
-			into := make([]any, len(values))
+			into := make([]any, len(values), len(values)+2)
 			for i := range values {
 				into[i] = &values[i]
 			}
-			if withBatch {
+			if into = append(into, &storage); withBatch {
 				into = append(into, &r.batch)
 			}
 			err := rows.Scan(into...)
 			if err == nil {
 				r.id, err = strconv.ParseInt(string(values[0]), 10, 64)
 			}
-			body := []byte{0}
-			for _, v := range values {
-				if v == nil {
-					body = append(body, 0)
-					continue
-				}
-				body = append(binary.AppendUvarint(body, uint64(len(v))+1), v...)
+			if err == nil && len(storage) != len(sealedStorage) {
+				err = errFormat
 			}
-			r.leaf = sha256.Sum256(body)
-			if !yield(r, err) || err != nil {
+			if err != nil {
+				yield(r, err)
+				return
+			}
+			r.leaf = rowLeaf(values, storage)
+			if !yield(r, nil) {
 				return
 			}
 		}
@@ -186,6 +197,24 @@ func historyRows(rows *sql.Rows, withBatch bool) iter.Seq2[historyRow, error] {
 			yield(historyRow{}, err)
 		}
 	}
+}
+
+// rowLeaf takes from storage whether a value is NULL: some drivers return an empty blob as nil too.
+func rowLeaf(values []sql.RawBytes, storage string) digest {
+	body := []byte{0}
+	for i, v := range values {
+		if storage[i] == 'n' {
+			body = append(body, 0)
+			continue
+		}
+		body = append(binary.AppendUvarint(body, uint64(len(v))+1), v...)
+	}
+	for i := range values {
+		if storage[i] != 'n' && storage[i] != sealedStorage[i] {
+			body = append(body, byte(i), storage[i])
+		}
+	}
+	return sha256.Sum256(body)
 }
 
 // A HistoryReport is the outcome of [VerifyHistory].
@@ -200,10 +229,9 @@ type HistoryReport struct {
 func (r HistoryReport) OK() bool { return r.Problem == "" }
 
 // VerifyHistory holds the history table against the roots in a log's events, which [Verify] has found to be intact. It
-// reads all of both, in order and in constant memory. The events are those of Filter{Event: "history"}, the released
-// batches among them.
+// reads all of both, in order and in constant memory. The events are those of Filter{Event: "history"}.
 func VerifyHistory(ctx context.Context, db Querier, d Dialect, events iter.Seq2[Event, error]) (HistoryReport, error) {
-	rows, err := db.QueryContext(ctx, "SELECT "+strings.Join(sealedColumns, ", ")+", batch FROM skans_history WHERE batch IS NOT NULL ORDER BY batch, id")
+	rows, err := db.QueryContext(ctx, "SELECT "+d.sealed()+", batch FROM skans_history WHERE batch IS NOT NULL ORDER BY batch, id")
 	if err != nil {
 		return HistoryReport{}, fmt.Errorf("audit: read history: %w", err)
 	}
@@ -243,22 +271,14 @@ func (v *historyVerifier) run(events iter.Seq2[Event, error]) error {
 	if err := v.advance(); err != nil {
 		return err
 	}
-	var last Event // a batch is checked once it is known whether it was released
 	for e, err := range events {
 		if err != nil {
 			return err
 		}
-		if e.Name == EventHistorySealed && last.Name == EventHistorySealed {
-			if err := v.batch(last); err != nil || !v.report.OK() {
-				return err
-			}
+		if e.Name != EventHistorySealed {
+			continue
 		}
-		if e.Name == EventHistorySealed || e.Name == EventHistoryReleased {
-			last = e
-		}
-	}
-	if last.Name == EventHistorySealed {
-		if err := v.batch(last); err != nil || !v.report.OK() {
+		if err := v.batch(e); err != nil || !v.report.OK() {
 			return err
 		}
 	}

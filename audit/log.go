@@ -91,6 +91,7 @@ type Log struct {
 
 	historyMu    sync.Mutex
 	historySeen  bool // the last batch in the log was compared with the table
+	historyDoubt bool // recording a batch failed
 	historyBatch int64
 
 	timerMu sync.Mutex

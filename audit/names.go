@@ -9,10 +9,9 @@ const (
 	// EventAggregate is what is left of a deleted segment of a class with Aggregate: day, segment, and groups of event,
 	// method, path, status, count; rest counts what went beyond 1000 different ones.
 	EventAggregate = "statistics.requests"
-	// EventHistorySealed is one batch of field history under a root. Attributes: batch, count, root, first, last.
+	// EventHistorySealed is one batch of field history under a root. Attributes: batch, count, root, first, last, ids
+	// (of the rows, as runs: "5-7,9").
 	EventHistorySealed = "history.sealed"
-	// EventHistoryReleased says that a crash left the batch without rows. Attributes: batch.
-	EventHistoryReleased = "history.released"
 	// EventRequest is one request in [Access]. Attributes: method, path, status, bytes, duration, addr, agent.
 	EventRequest = "usage.request"
 	// EventNotFound is one request that was answered with 404. Attributes as [EventRequest].
