@@ -91,7 +91,10 @@ func open(ctx context.Context, o options) (a *app, err error) {
 	if a.store, err = store.Open(ctx, filepath.Join(o.data, "mail.db"), keys, a.vault(keys), audit.HistorySchema(audit.SQLite)); err != nil {
 		return a, err
 	}
-	if a.outbox, err = newOutbox(filepath.Join(o.data, "outbox")); err != nil {
+	if err := a.openLog(ctx, filepath.Join(o.data, "audit"), keys); err != nil {
+		return a, err
+	}
+	if a.outbox, err = newOutbox(filepath.Join(o.data, "outbox")); err != nil { // after the log, whose lock keeps a second mailbox out
 		return a, err
 	}
 	if o.relay != "" {
@@ -100,9 +103,6 @@ func open(ctx context.Context, o options) (a *app, err error) {
 			return a, err
 		}
 		a.outbox.send = relay.send
-	}
-	if err := a.openLog(ctx, filepath.Join(o.data, "audit"), keys); err != nil {
-		return a, err
 	}
 	if a.sec, err = secure(a, host, keys); err != nil {
 		return a, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/skans-go/skans/audit"
@@ -60,6 +61,7 @@ func (a *app) fillAudit(r *http.Request, view *auditView, in EventFilter, seen s
 	if err != nil {
 		return err
 	}
+	var latest []audit.Event
 	for e, err := range a.chosen(r.Context(), f, seen) {
 		if err != nil && !view.Verified.OK {
 			a.errors.Print(err) // what was damaged cannot be listed; the verdict names it
@@ -68,13 +70,13 @@ func (a *app) fillAudit(r *http.Request, view *auditView, in EventFilter, seen s
 		if err != nil {
 			return err
 		}
-		if view.Found++; len(view.Events) == shownEvents {
-			view.Events = view.Events[1:]
+		if view.Found++; len(latest) == shownEvents {
+			latest = latest[1:]
 		}
-		view.Events = append(view.Events, a.eventRow(r, e))
+		latest = append(latest, e)
 	}
-	for i, j := 0, len(view.Events)-1; i < j; i, j = i+1, j-1 { // the latest first
-		view.Events[i], view.Events[j] = view.Events[j], view.Events[i]
+	for _, e := range slices.Backward(latest) {
+		view.Events = append(view.Events, a.eventRow(r, e))
 	}
 	return nil
 }

@@ -127,7 +127,7 @@ func TestKilledAtAnyMomentLosesNothing(t *testing.T) {
 	ids := map[string]string{}
 	for _, c := range all {
 		stored[c.Subject]++
-		messages, err := r.store.Messages(t.Context(), "mail", c.ID)
+		messages, err := r.store.Messages(t.Context(), "mail", c.ID, 0, 100)
 		require.NoError(t, err)
 		ids[c.Subject] = messages[0].ID
 	}

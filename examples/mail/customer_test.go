@@ -178,7 +178,7 @@ func TestCustomersOfAnotherMailboxAreMissing(t *testing.T) {
 	b := r.member(t, "administrator.skola@kommun.example")
 	all, err := r.store.Conversations(t.Context(), "bygglov", "", 0, 1)
 	require.NoError(t, err)
-	letters, err := r.store.Messages(t.Context(), "bygglov", all[0].ID)
+	letters, err := r.store.Messages(t.Context(), "bygglov", all[0].ID, 0, 100)
 	require.NoError(t, err)
 	csrf := csrfField.FindStringSubmatch(b.page("/account"))[1]
 	for _, box := range []string{"skola", "bygglov"} {
@@ -187,7 +187,7 @@ func TestCustomersOfAnotherMailboxAreMissing(t *testing.T) {
 		require.Equal(t, http.StatusNotFound, b.get(path+"/export").status)
 		require.Equal(t, http.StatusNotFound, b.post(path+"/erase", csrf, url.Values{"confirm": {"erase"}}).status)
 	}
-	again, err := r.store.Messages(t.Context(), "bygglov", all[0].ID)
+	again, err := r.store.Messages(t.Context(), "bygglov", all[0].ID, 0, 100)
 	require.NoError(t, err)
 	require.False(t, again[0].Erased)
 }

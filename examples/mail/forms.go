@@ -85,6 +85,7 @@ type conversationForm struct {
 	Box    string `in:"path box" rule:"slug,max=40"`
 	ID     string `in:"path id" rule:"slug,max=40"`
 	Remote string `in:"query remote" rule:"oneof=show" opt:""`
+	Page   int    `in:"query page" rule:"min=0,max=10000" opt:"0"`
 }
 
 type replyForm struct {

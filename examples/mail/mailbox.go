@@ -12,7 +12,10 @@ import (
 	"github.com/skans-go/skans/sanitize/headers"
 )
 
-const pageSize = 25
+const (
+	pageSize     = 25
+	lettersShown = 20
+)
 
 // home shows the mailboxes that somebody is a member of.
 func (a *app) home(w http.ResponseWriter, r *http.Request, _ none) {
@@ -93,18 +96,26 @@ func (a *app) conversation(w http.ResponseWriter, r *http.Request, in conversati
 		a.fail(w, r, err)
 		return
 	}
-	messages, err := a.store.Messages(r.Context(), in.Box, in.ID)
+	messages, err := a.store.Messages(r.Context(), in.Box, in.ID, in.Page*lettersShown, lettersShown+1)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
 	view := struct {
 		page
-		Conversation store.Conversation
-		Assignee     string
-		Remote       bool
-		Letters      []letter
-	}{Conversation: c, Assignee: a.nameOf(r, c.Assignee), Remote: in.Remote != ""}
+		Earlier, Later string
+		Answerable     bool
+		Conversation   store.Conversation
+		Assignee       string
+		Remote         bool
+		Letters        []letter
+	}{Conversation: c, Assignee: a.nameOf(r, c.Assignee), Remote: in.Remote != "", Answerable: answerable(c)}
+	if len(messages) > lettersShown {
+		messages, view.Earlier = messages[1:], fmt.Sprintf("?page=%d", in.Page+1)
+	}
+	if in.Page > 0 {
+		view.Later = fmt.Sprintf("?page=%d", in.Page-1)
+	}
 	for _, m := range messages {
 		view.Letters = append(view.Letters, show(m, view.Remote))
 	}

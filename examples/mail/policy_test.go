@@ -79,7 +79,7 @@ func TestEveryRouteRoleAndMethodAgainstTheMatrix(t *testing.T) {
 		c, err := r.store.Conversations(t.Context(), box, "", 0, 30)
 		require.NoError(t, err)
 		for _, one := range c {
-			m, err := r.store.Messages(t.Context(), box, one.ID)
+			m, err := r.store.Messages(t.Context(), box, one.ID, 0, 100)
 			require.NoError(t, err)
 			if len(m[0].Attachments) > 0 {
 				inside[box] = strings.NewReplacer("{box}", box, "c/{id}", "c/"+one.ID, "l/{id}", "l/"+m[0].ID, "{n}", "0", "{file}", "app.css", "{$}", "", "{person}", colleague.ID)

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/mail"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,7 +56,10 @@ func (a *app) compose(r *http.Request, in replyForm, files []message.Part) (m st
 	if err != nil {
 		return m, nil, err
 	}
-	earlier, err := a.store.Messages(ctx, in.Box, in.ID)
+	if !answerable(c) {
+		return m, nil, errNoCustomer
+	}
+	earlier, err := a.store.MessageIDs(ctx, in.Box, in.ID, 20)
 	if err != nil {
 		return m, nil, err
 	}
@@ -92,13 +98,15 @@ func readFile(file *upload.File) ([]byte, error) {
 	return io.ReadAll(content)
 }
 
-// references are the ids of the conversation's letters, the oldest first, as many as other programs care for.
-func references(earlier []store.Message) []string {
-	var ids []string
-	for _, m := range earlier {
-		if m.MessageID != "" && !strings.ContainsAny(m.MessageID, " <>\r\n") {
-			ids = append(ids, m.MessageID)
-		}
-	}
-	return ids[max(0, len(ids)-20):]
+// errNoCustomer says that a letter came without an address to answer to; its page has no form for one.
+var errNoCustomer = fmt.Errorf("%w: a sender that can be answered", store.ErrNotFound)
+
+func answerable(c store.Conversation) bool {
+	_, err := mail.ParseAddress(c.Customer)
+	return err == nil && !c.Erased
+}
+
+// references are the ids that other programs can read: an id with blanks or brackets would be taken for several.
+func references(earlier []string) []string {
+	return slices.DeleteFunc(earlier, func(id string) bool { return id == "" || strings.ContainsAny(id, " <>\r\n") })
 }

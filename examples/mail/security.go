@@ -108,7 +108,7 @@ func secure(a *app, host string, keys *skans.Keyring) (*security, error) {
 		OnInsecure: func(r *http.Request) { s.sessions.EndExposed(r) },
 	})
 	// 2. What every answer tells the browser.
-	s.headers, errs[1] = headers.New(headers.Config{Audit: record})
+	s.headers, errs[1] = headers.New(headers.Config{ReportPath: "/csp-reports", Audit: record})
 	// 3. Who is asking: a session that is bound to its browser.
 	s.sessions, errs[2] = session.New(session.Config{Keys: keys, Origins: []string{"https://" + host}, Refuse: a.refused, Audit: record})
 	// 4. How somebody becomes a user.

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"html/template"
 	"net/http"
 	"strconv"
 
 	"github.com/skans-go/skans/authz"
+	"github.com/skans-go/skans/examples/mail/internal/store"
 	"github.com/skans-go/skans/password/throttle"
 	"github.com/skans-go/skans/sanitize/headers"
 	"github.com/skans-go/skans/session"
@@ -20,8 +22,21 @@ type signInView struct {
 
 // signInPage shows the form.
 func (a *app) signInPage(w http.ResponseWriter, r *http.Request, in signInPageForm) {
-	if _, signedIn := session.From(r.Context()).User(); signedIn {
-		http.Redirect(w, r, "/", http.StatusSeeOther)
+	if user, signedIn := session.From(r.Context()).User(); signedIn {
+		person, err := a.store.Person(r.Context(), user)
+		switch {
+		case err == nil && !person.Disabled:
+			http.Redirect(w, r, "/", http.StatusSeeOther)
+			return
+		case err != nil && !errors.Is(err, store.ErrNotFound):
+			a.fail(w, r, err)
+			return
+		}
+		if err := a.sec.sessions.End(r.Context(), session.From(r.Context()).ID()); err != nil { // of somebody who is nobody any more
+			a.fail(w, r, err)
+			return
+		}
+		http.Redirect(w, r, "/login", http.StatusSeeOther)
 		return
 	}
 	a.showSignIn(w, r, http.StatusOK, &signInView{Next: authz.LocalPath(in.Next)})

@@ -212,7 +212,7 @@ func TestSwaksDelivers(t *testing.T) {
 	all, err := r.store.Conversations(t.Context(), "mail", "", 0, 10)
 	require.NoError(t, err)
 	require.Len(t, all, 1)
-	messages, err := r.store.Messages(t.Context(), "mail", all[0].ID)
+	messages, err := r.store.Messages(t.Context(), "mail", all[0].ID, 0, 100)
 	require.NoError(t, err)
 	require.Equal(t, "From swaks", messages[0].Subject)
 	require.Contains(t, messages[0].Text, "Hello from swaks")

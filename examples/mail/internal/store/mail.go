@@ -222,9 +222,23 @@ func (s *Store) scanMessage(ctx context.Context, row interface{ Scan(...any) err
 	return m, errors.Join(err, errHTML)
 }
 
-// Messages returns the letters of a conversation, the oldest first, with the list of their attachments.
-func (s *Store) Messages(ctx context.Context, mailbox, conversation string) ([]Message, error) {
-	return s.messages(ctx, "conversation = ? and mailbox = ? order by received limit 1000", conversation, mailbox)
+// Messages returns letters of a conversation with the list of their attachments, the oldest first: at most limit of them, and the
+// latest but those that offset skips. Whoever writes often must not make a page that nobody can open.
+func (s *Store) Messages(ctx context.Context, mailbox, conversation string, offset, limit int) ([]Message, error) {
+	latest, err := s.messages(ctx, "conversation = ? and mailbox = ? order by received desc limit ? offset ?", conversation, mailbox, limit, offset)
+	slices.Reverse(latest)
+	return latest, err
+}
+
+// MessageIDs returns the Message-IDs of a conversation's latest letters, the oldest first.
+func (s *Store) MessageIDs(ctx context.Context, mailbox, conversation string, limit int) ([]string, error) {
+	ids, err := collect(ctx, s.db, func(row interface{ Scan(...any) error }) (string, error) {
+		var id string
+		err := row.Scan(&id)
+		return id, err
+	}, "select message_id from message where conversation = ? and mailbox = ? order by received desc limit ?", conversation, mailbox, limit)
+	slices.Reverse(ids)
+	return ids, err
 }
 
 func (s *Store) messages(ctx context.Context, where string, args ...any) ([]Message, error) {

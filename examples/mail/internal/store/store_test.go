@@ -84,7 +84,7 @@ func TestDeliverThreadsAndReadsBack(t *testing.T) {
 	all, err := s.Conversations(t.Context(), "bygglov", "", 0, 10)
 	require.NoError(t, err)
 	require.Len(t, all, 1, "an answer joins its conversation")
-	messages, err := s.Messages(t.Context(), "bygglov", all[0].ID)
+	messages, err := s.Messages(t.Context(), "bygglov", all[0].ID, 0, 100)
 	require.NoError(t, err)
 	require.Len(t, messages, 2)
 	require.Equal(t, secretBody, messages[0].Text)
@@ -114,7 +114,7 @@ func TestIdsOfAnotherMailboxAreMissing(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrNotFound)
 	require.ErrorIs(t, s.Send(t.Context(), store.Message{ID: store.NewID(), Mailbox: "skola", Conversation: all[0].ID}, nil, nil), store.ErrNotFound)
 	deliver(t, s, "skola", message.Message{MessageID: "two@x", References: []string{"one@x"}}, "raw two")
-	messages, err := s.Messages(t.Context(), "bygglov", all[0].ID)
+	messages, err := s.Messages(t.Context(), "bygglov", all[0].ID, 0, 100)
 	require.NoError(t, err)
 	require.Len(t, messages, 1, "a letter to one mailbox does not join another one's conversation")
 }
