@@ -129,6 +129,9 @@ func (p *path) decide(now int64) (d Decision, reason string) {
 func (l *Limiter) refuse(ctx context.Context, a Attempt, p *path, now int64) (Decision, error) {
 	d, reason := p.decide(now)
 	d.Allowed = false
+	if l.cfg.Audit == nil {
+		return d, nil // before attributes are made: refusals are what a flood asks for
+	}
 	return d, l.record(ctx, EventRefused, slog.String("addr", text(a.Addr)), slog.String("reason", reason))
 }
 
