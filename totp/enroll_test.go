@@ -191,6 +191,11 @@ func TestSecretsMoveToTheCurrentKeyWhenUsed(t *testing.T) {
 	require.NoError(t, both.Recover(ctx, "bo", recovery[0]), "hashed with the older key")
 	f.pass(30 * time.Second)
 	require.NoError(t, service(newer).Verify(ctx, "bo", f.code(t, p.Secret())), "the older key is no longer needed")
+	require.ErrorIs(t, service(newer).Recover(ctx, "bo", recovery[1]), totp.ErrCode, "only for recovery codes, which nobody can hash anew")
+	require.NoError(t, both.Recover(ctx, "bo", recovery[1]), "and that used nothing up")
+	renewed, err := both.NewRecoveryCodes(ctx, "bo")
+	require.NoError(t, err)
+	require.NoError(t, service(newer).Recover(ctx, "bo", renewed[0]))
 	f.pass(30 * time.Second)
 	require.ErrorIs(t, service(newer).Verify(ctx, anna, f.code(t, secret)), skans.ErrUnknownKey)
 }
