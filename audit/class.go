@@ -102,22 +102,26 @@ const (
 	classOwn        = "audit"
 )
 
-// DefaultClasses are the classes of every log. What any stranger can cause at will is in the classes refused and notfound, which
-// are bounded: a flood of it costs counters, neither the disk nor anybody's sign-in. A class in [Config.Classes] replaces the one of the same name.
+// DefaultClasses are the classes of every log. What any stranger can cause at will is in the classes signin.denied, refused,
+// notfound and usage, which are bounded: a flood of it costs counters, neither the disk nor anybody's sign-in. A class in [Config.Classes]
+// replaces the one of the same name and takes its Events from the others; leave to signin.denied what is listed there.
 func DefaultClasses() []Class {
 	return []Class{
 		{Name: "session", Keep: Months(3)},
-		{Name: "signin", Events: []string{"password", "throttle", "activation", "totp", "onetime"}, Keep: Months(12)},
+		{Name: "signin", Events: []string{"password", "activation", "totp", "onetime"}, Keep: Months(12)},
+		{Name: "signin.denied", Events: []string{
+			"signin.captcha", "throttle", "password.busy", "activation.refused", "totp.refused", "totp.throttled", "onetime.refused", "onetime.throttled",
+		}, Keep: Months(3), OnFailure: Alert, PerSecond: 50},
 		{Name: "authz", Keep: Months(12)},
 		{Name: "refused", Events: []string{
-			"authz.denied", "session.created", "session.csrf", "session.duplicate", "transport", "validate", "upload", "headers",
+			"authz.denied", "session.created", "session.anonymous", "session.csrf", "session.duplicate", "transport", "validate", "upload", "headers",
 		}, Keep: Months(3), OnFailure: Alert, PerSecond: 20},
 		{Name: "keys", Events: []string{"vault", "keyring"}},
 		{Name: "history"},
 		{Name: "admin"},
 		{Name: "panic", Keep: Months(12)},
 		{Name: "notfound", Events: []string{"authz.notfound"}, Keep: Days(30), OnFailure: Alert, PerSecond: 20},
-		{Name: "usage", Keep: Days(2), OnFailure: Alert, PerSecond: 5000, Aggregate: true},
+		{Name: "usage", Keep: Days(2), OnFailure: Alert, PerSecond: 500, Aggregate: true},
 		{Name: classStatistics, Keep: Months(24)},
 		{Name: classOwn},
 		{Name: classOther, Keep: Months(12)},

@@ -113,13 +113,39 @@ func TestFloodIsSummedUp(t *testing.T) {
 func TestStrangersCannotFillTheLog(t *testing.T) {
 	now := time.Unix(1700000000, 0)
 	log, _ := openFaulty(t, audit.Config{Dir: t.TempDir(), Keys: newKeys(t)}, func() (time.Time, time.Duration) { return now, 0 })
-	for _, name := range []string{"authz.notfound", "authz.denied", "session.created", "session.csrf", "session.duplicate", "validate.rejected", "transport.host", "headers.violation", "notfound.request"} {
+	strangers := []string{
+		"authz.notfound", "authz.denied", "session.created", "session.anonymous", "session.csrf", "session.duplicate", "validate.rejected",
+		"transport.host", "headers.violation", "notfound.request", "signin.denied", "signin.captcha", "throttle.refused", "throttle.quota",
+		"password.busy", "activation.refused", "totp.refused", "totp.throttled", "onetime.refused", "onetime.throttled",
+	}
+	for _, name := range strangers {
 		for range 10000 {
 			require.NoError(t, log.Record(t.Context(), name))
 		}
 	}
+	require.NoError(t, log.Record(t.Context(), "signin.granted"))
 	require.NoError(t, log.Seal())
-	require.LessOrEqual(t, len(events(t, log, audit.Filter{})), 50)
+	require.LessOrEqual(t, len(events(t, log, audit.Filter{})), 100)
+	require.Len(t, events(t, log, audit.Filter{Event: "signin.granted"}), 1)
+	for _, name := range []string{"signin.granted", "signin.pending", "password.upgraded", "activation.redeemed", "totp.verified", "onetime.verified", "session.login"} {
+		require.NoError(t, log.Record(t.Context(), name))
+		for _, e := range events(t, log, audit.Filter{Event: name}) {
+			require.Contains(t, []string{"signin", "session"}, e.Class, name)
+		}
+	}
+}
+
+// A host's own class of sign-ins leaves the bounded one what is refused, as the longer prefix.
+func TestOwnSigninClassStaysBounded(t *testing.T) {
+	log := openLog(t, audit.Config{Dir: t.TempDir(), Keys: newKeys(t), Classes: []audit.Class{
+		{Name: "signin", Events: []string{"password", "activation", "totp", "onetime"}, Keep: audit.Months(3)},
+	}})
+	for _, name := range []string{"signin.denied", "signin.captcha", "throttle.refused", "password.busy", "activation.refused", "totp.refused", "onetime.throttled"} {
+		require.NoError(t, log.Record(t.Context(), name))
+		all := events(t, log, audit.Filter{Event: name})
+		require.Len(t, all, 1)
+		require.Equal(t, "signin.denied", all[0].Class, name)
+	}
 }
 
 func TestPersonalEventsAreErased(t *testing.T) {

@@ -11,8 +11,8 @@ import (
 // that is not UTF-8 becomes {"$base64": ...}, a second attribute of one name gets "#2" behind its name.
 var NDJSON = Format{"ndjson", appendJSON}
 
-// OCSF is the Open Cybersecurity Schema Framework 1.3.0, one JSON object a line: Authentication (3002) for session and
-// signin, HTTP Activity (4002) for usage and notfound, Base Event (0) for the rest, with all attributes under "unmapped".
+// OCSF is the Open Cybersecurity Schema Framework 1.3.0, one JSON object a line: Authentication (3002) for session, signin
+// and signin.denied, HTTP Activity (4002) for usage and notfound, Base Event (0) for the rest, with all attributes under "unmapped".
 var OCSF = Format{"ocsf", appendOCSF}
 
 // CEF is ArcSight's Common Event Format, version 0. Attributes stand as JSON in cs1.
@@ -37,7 +37,7 @@ func (e Event) outcome() string {
 func appendOCSF(b []byte, e Event) []byte {
 	class, category, activity := 0, 0, 99
 	switch {
-	case e.Class == "session" || e.Class == "signin":
+	case e.Class == "session" || e.Class == "signin" || e.Class == "signin.denied":
 		class, category = 3002, 3
 		switch {
 		case strings.HasSuffix(e.Name, ".login"):
