@@ -68,6 +68,7 @@
 //	session.rotated    a new token, because rights changed
 //	session.ended      reason: logout, revoked, user (another one signed in), mismatch, exposed, damaged, unrecorded, panic
 //	session.mismatch   reason: scheme, address, agent; outcome: ended (then ref), observed
+//	session.anonymous  event: one of the two before, of a session that nobody signed in to; with its attributes
 //	session.reuse      a rotated token came back: age
 //	session.limit      the session was over the limit of its user
 //	session.csrf       refused: reason (origin, missing, token, action, used, method), ref

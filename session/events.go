@@ -21,6 +21,7 @@ const (
 	EventLimit     = "session.limit"     // ended because the user signed in elsewhere
 	EventCSRF      = "session.csrf"      // refused; reason: origin, missing, token, action, used, method; ref
 	EventDuplicate = "session.duplicate" // two session cookies in one request
+	EventAnonymous = "session.anonymous" // what EventEnded or EventMismatch says, of a session that nobody signed in to; event
 )
 
 // The reasons that [EventEnded] carries.
@@ -40,7 +41,13 @@ func (m *Manager) audit(ctx context.Context, r *http.Request, event, id, user st
 	if m.cfg.Audit == nil {
 		return nil
 	}
-	all := make([]slog.Attr, 0, 4+len(attrs))
+	all := make([]slog.Attr, 0, 5+len(attrs))
+	if user == "" && (event == EventEnded || event == EventMismatch) {
+		// Any stranger can make and end as many of these as they like. A name of their own lets a log bound them without bounding
+		// what happens to people.
+		all = append(all, slog.String("event", event))
+		event = EventAnonymous
+	}
 	if id != "" {
 		all = append(all, slog.String("session", id))
 	}

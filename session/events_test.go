@@ -309,3 +309,20 @@ func TestSessionsAreOfTheirUser(t *testing.T) {
 	require.Equal(t, 1, count("anna"))
 	require.Zero(t, count("bo"))
 }
+
+// What strangers can cause at will, sessions that nobody signed in to, has a name of its own, so that a log can bound it.
+func TestEndsOfAnonymousSessionsHaveAnEventOfTheirOwn(t *testing.T) {
+	log := &journal{}
+	m := newManager(t, session.Config{Audit: log.record})
+	b := newBrowser(nil)
+	b.csrf(m, "")
+	require.Equal(t, session.EventCreated, log.take()[0].name)
+	id := b.cookie[:22]
+	require.NoError(t, m.End(t.Context(), id))
+	events := log.take()
+	require.Len(t, events, 1)
+	require.Equal(t, session.EventAnonymous, events[0].name)
+	require.Equal(t, session.EventEnded, events[0].attrs["event"])
+	require.Equal(t, id, events[0].attrs["session"])
+	require.Equal(t, "revoked", events[0].attrs["reason"])
+}
