@@ -67,6 +67,16 @@ func TestKeysDoTheSame(t *testing.T) {
 	require.ErrorIs(t, err, skans.ErrTampered)
 	_, err = raw.Open(nil, nil, rawSealed, aad)
 	require.Error(t, err)
+
+	vault, at := cachedVault(t)
+	sealed, err = vault.Seal(t.Context(), at, plain)
+	require.NoError(t, err)
+	got, err = vault.Open(t.Context(), at, sealed)
+	require.NoError(t, err)
+	require.Equal(t, plain, got)
+	sealed[len(sealed)-1] ^= 1
+	_, err = vault.Open(t.Context(), at, sealed)
+	require.ErrorIs(t, err, skans.ErrTampered)
 }
 
 func BenchmarkMAC(b *testing.B) {
@@ -97,15 +107,38 @@ func BenchmarkOpen(b *testing.B) {
 	}
 }
 
-// BenchmarkVaultSeal seals under the key of one person, found in the cache.
+// The vault seals and opens under the key of one person, found in the cache.
+
+func cachedVault(tb testing.TB) (*skans.Vault, skans.At) {
+	tb.Helper()
+	vault, err := skans.NewVault(skans.VaultConfig{Keys: keyring(tb)})
+	require.NoError(tb, err)
+	return vault, skans.At{Subject: "anna", Table: "message", Column: "body", Row: "42"}
+}
+
 func BenchmarkVaultSeal(b *testing.B) {
-	vault, err := skans.NewVault(skans.VaultConfig{Keys: keyring(b)})
-	require.NoError(b, err)
-	raw, plain, aad, ctx := rawGCM(b), random(1024), random(64), b.Context()
-	at := skans.At{Subject: "anna", Table: "message", Column: "body", Row: "42"}
-	beside(b,
-		side{"skans", func() { must(vault.Seal(ctx, at, plain)) }},
-		side{"gcm", func() { raw.Seal(nil, nil, plain, aad) }})
+	for _, size := range []int{64, 1024} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			vault, at := cachedVault(b)
+			raw, plain, aad, ctx := rawGCM(b), random(size), random(64), b.Context()
+			beside(b,
+				side{"skans", func() { must(vault.Seal(ctx, at, plain)) }},
+				side{"gcm", func() { raw.Seal(nil, nil, plain, aad) }})
+		})
+	}
+}
+
+func BenchmarkVaultOpen(b *testing.B) {
+	for _, size := range []int{64, 1024} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			vault, at := cachedVault(b)
+			raw, plain, aad, ctx := rawGCM(b), random(size), random(64), b.Context()
+			sealed, rawSealed := must(vault.Seal(ctx, at, plain)), raw.Seal(nil, nil, plain, aad)
+			beside(b,
+				side{"skans", func() { must(vault.Open(ctx, at, sealed)) }},
+				side{"gcm", func() { must(raw.Open(nil, nil, rawSealed, aad)) }})
+		})
+	}
 }
 
 // must stops a benchmark whose work fails, since then it would measure something else.
