@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -29,7 +30,10 @@ func (a *app) verify(r *http.Request, seen scope) (verdict, error) {
 	if !report.OK() {
 		return verdict{FirstBad: badRecord(report), Problem: report.Problem, Bad: a.badRows(r, report, seen)}, nil
 	}
-	history, err := audit.VerifyHistory(ctx, a.store.DB(), audit.SQLite, a.log.Query(ctx, audit.Filter{Event: "history"}))
+	history, err := a.verifyHistory(ctx)
+	if err == nil && !history.OK() {
+		history, err = a.verifyHistory(ctx) // a batch sealed between the two readings looks missing once
+	}
 	if err != nil {
 		return verdict{}, err
 	}
@@ -38,6 +42,10 @@ func (a *app) verify(r *http.Request, seen scope) (verdict, error) {
 		v.FirstBad = fmt.Sprintf("field history, batch %d", history.FirstBad)
 	}
 	return v, nil
+}
+
+func (a *app) verifyHistory(ctx context.Context) (audit.HistoryReport, error) {
+	return audit.VerifyHistory(ctx, a.store.DB(), audit.SQLite, a.log.Query(ctx, audit.Filter{Event: "history"}))
 }
 
 func badRecord(r audit.Report) string {

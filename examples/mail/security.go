@@ -76,12 +76,11 @@ func auditConfig(dir string, keys *skans.Keyring, vault *skans.Vault) audit.Conf
 		Dir: dir, Keys: keys, Vault: vault, Server: "mail", Version: "1",
 		Classes: []audit.Class{
 			{Name: "session", Keep: audit.Months(3), OnFailure: audit.Reject},
-			{Name: "signin", Events: []string{"password", "throttle", "activation", "totp", "onetime"}, Keep: audit.Months(3), OnFailure: audit.Reject},
+			{Name: "signin", Events: []string{"password", "activation", "totp", "onetime"}, Keep: audit.Months(3), OnFailure: audit.Reject},
 			{Name: "authz", Keep: audit.Months(3), OnFailure: audit.Reject},
 			{Name: "mail", Keep: audit.Months(3), OnFailure: audit.Reject},
 			{Name: "customer", Keep: audit.Months(3), OnFailure: audit.Reject, Personal: true},
 			{Name: "mail.refused", Keep: audit.Months(1), OnFailure: audit.Alert, PerSecond: 20}, // whoever can reach the port can cause it
-			{Name: "history", Keep: audit.Months(4), OnFailure: audit.Reject},
 		},
 	}
 }
