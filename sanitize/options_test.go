@@ -93,7 +93,7 @@ func TestPicturesThatCameAlong(t *testing.T) {
 		`<img src="data:image/png;base64,` + base64.StdEncoding.EncodeToString([]byte("<svg onload=x>")) + `">`: `<img>`,
 		`<img src="data:image/svg+xml,<svg onload=x>">`:                                                         `<img>`,
 		`<img src="data:image/png;base64,` + strings.Repeat("A", 1000) + `">`:                                   `<img>`,
-		`<a href="` + uri + `">x</a>`:                                                                           `x`,
+		`<a href="` + uri + `">x</a>`: `x`,
 	} {
 		h, _, err := w.Wash(in)
 		require.NoError(t, err)
