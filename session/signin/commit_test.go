@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -76,6 +77,32 @@ func TestSigningInGivesANewToken(t *testing.T) {
 	planted := h.browser()
 	planted.cookies["__Host-session"] = before
 	require.Empty(t, planted.user(), "whoever knew the old token has nothing")
+}
+
+func TestSigningInEndsTheOldestSessionOverTheLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var sessions *session.Manager
+		h := newHall(t, func(c *signin.Config) {
+			var err error
+			sessions, err = session.New(session.Config{Keys: c.Keys, Origins: []string{origin}, InsecureOriginCheckOnly: true, PerUser: 2})
+			require.NoError(t, err)
+			c.Sessions = sessions
+		})
+		h.sessions = sessions
+		enter := func(b *browser, pw string) signin.Outcome {
+			time.Sleep(time.Second) // of the bubble; those of one millisecond have no order
+			return b.password("anna", pw)
+		}
+		oldest, older, newest := h.browser(), h.browser(), h.browser()
+		require.IsType(t, signin.Granted{}, enter(oldest, h.password))
+		require.IsType(t, signin.Granted{}, enter(older, h.password))
+		require.IsType(t, signin.Denied{}, enter(newest, "wrong"))
+		require.Equal(t, anna, oldest.user(), "a refusal ends nobody's session")
+		require.IsType(t, signin.Granted{}, enter(newest, h.password))
+		require.Empty(t, oldest.user())
+		require.Equal(t, anna, older.user())
+		require.Equal(t, anna, newest.user())
+	})
 }
 
 func TestWhatCannotBeRecordedIsNoSignIn(t *testing.T) {
