@@ -34,9 +34,10 @@ type chain struct {
 	mu         sync.Mutex
 	queue      []*pending
 	spare      [][]byte
-	busy       bool   // the committing goroutine runs
-	closed     bool   // no more events
-	seq        uint64 // last number given out
+	busy       bool          // the committing goroutine runs
+	idle       chan struct{} // closed when it stops
+	closed     bool          // no more events
+	seq        uint64        // last number given out
 	lastTime   int64
 	drift      time.Duration
 	held       int   // bytes pushed and not yet written
@@ -235,7 +236,7 @@ func (c *chain) stepped(at int64, wall time.Time, mono time.Duration) byte {
 // start lets the committing goroutine run; c.mu is held.
 func (c *chain) start() {
 	if !c.busy && len(c.queue) > 0 {
-		c.busy = true
+		c.busy, c.idle = true, make(chan struct{})
 		c.commits.Go(c.commit)
 	}
 }
@@ -246,6 +247,7 @@ func (c *chain) commit() {
 		c.mu.Lock()
 		if len(c.queue) == 0 {
 			c.busy = false
+			close(c.idle)
 			c.mu.Unlock()
 			return
 		}

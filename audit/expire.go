@@ -78,6 +78,9 @@ func (c *chain) expire(ctx context.Context, now time.Time) (int, error) {
 	}
 	count := 0
 	for {
+		if err := c.rest(ctx); err != nil {
+			return count, err
+		}
 		name, after, err := c.oldest(now)
 		if name == "" || err != nil {
 			return count, err
@@ -99,6 +102,26 @@ func (c *chain) expire(ctx context.Context, now time.Time) (int, error) {
 		}
 		count++
 	}
+}
+
+// rest waits, a while, until nothing is being written: Record returns a moment before the writer stops, and a segment that is written to
+// does not expire.
+func (c *chain) rest(ctx context.Context) error {
+	c.mu.Lock()
+	busy, idle := c.busy, c.idle
+	c.mu.Unlock()
+	if !busy {
+		return nil
+	}
+	timer := time.NewTimer(time.Second)
+	defer timer.Stop()
+	select {
+	case <-idle:
+	case <-timer.C: // it hangs; the next call will find it done
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
 }
 
 // oldest returns the oldest segment that is complete, and the number with which the next begins; 0 if there is none.
