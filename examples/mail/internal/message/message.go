@@ -69,7 +69,7 @@ func Parse(ctx context.Context, raw []byte) (Message, error) {
 		return Message{}, err
 	}
 	p.envelope(mail.Header{Header: gomessage.Header{Header: header}})
-	if err := p.entity(header, body, 0); err != nil {
+	if err := p.entity(header, body, 0, false); err != nil {
 		return Message{}, err
 	}
 	return p.m, nil
@@ -79,6 +79,7 @@ type parser struct {
 	ctx   context.Context
 	m     Message
 	parts int
+	own   bool // the text is not, or not only, another form of the HTML
 }
 
 // problem keeps the first thing that went wrong; the rest usually follows from it.
@@ -173,7 +174,9 @@ func (p *parser) envelope(h mail.Header) {
 	p.m.Date, _ = h.Date()
 }
 
-func (p *parser) entity(header textproto.Header, body io.Reader, depth int) error {
+// entity reads a part and what it holds. either says that it is one of several forms of the same text (multipart/alternative), of
+// which a reader needs to see one.
+func (p *parser) entity(header textproto.Header, body io.Reader, depth int, either bool) error {
 	if err := p.ctx.Err(); err != nil {
 		return err
 	}
@@ -186,14 +189,15 @@ func (p *parser) entity(header textproto.Header, body io.Reader, depth int) erro
 	}
 	parts := e.MultipartReader()
 	if parts == nil {
-		return p.leaf(e, err == nil)
+		return p.leaf(e, err == nil, either)
 	}
 	// The library's multipart reader would call gomessage.New itself; taking its parts apart here lets this function see each
 	// part's header before its body.
-	_, params, _ := e.Header.ContentType()
+	kind, params, _ := e.Header.ContentType()
+	either = either || kind == "multipart/alternative"
 	if params["boundary"] == "" {
 		p.problem("its parts cannot be told apart")
-		return p.leaf(e, false)
+		return p.leaf(e, false, either)
 	}
 	reader := textproto.NewMultipartReader(e.Body, params["boundary"])
 	for {
@@ -208,7 +212,7 @@ func (p *parser) entity(header textproto.Header, body io.Reader, depth int) erro
 		if headerSize(part.Header) > MaxHeader {
 			return ErrLimit
 		}
-		if err := p.entity(part.Header, part, depth+1); err != nil {
+		if err := p.entity(part.Header, part, depth+1, either); err != nil {
 			return err
 		}
 	}
@@ -223,7 +227,7 @@ func headerSize(h textproto.Header) int {
 }
 
 // leaf takes one part that holds no others: as the letter's text, as its HTML, or as a file.
-func (p *parser) leaf(e *gomessage.Entity, readable bool) error {
+func (p *parser) leaf(e *gomessage.Entity, readable, either bool) error {
 	data, err := io.ReadAll(&untilDone{p.ctx, io.LimitReader(e.Body, MaxBytes)})
 	if p.ctx.Err() != nil {
 		return p.ctx.Err()
@@ -242,17 +246,20 @@ func (p *parser) leaf(e *gomessage.Entity, readable bool) error {
 	}
 	shown := disposition != "attachment" && name == "" && len(data) <= maxBody
 	switch {
-	case shown && kind == "text/plain":
+	case shown && kind == "text/plain" && (either || p.m.HTML == ""):
 		text := valid(string(data))
 		if p.m.Text != "" {
 			text = p.m.Text + "\n\n" + text
 		}
 		if len(text) <= maxBody {
-			p.m.Text = text
+			p.m.Text, p.own = text, p.own || !either
 			return nil
 		}
 	case shown && kind == "text/html" && p.m.HTML == "":
 		p.m.HTML = valid(string(data))
+		if p.own { // the HTML is what is shown, and this text says something else
+			p.m.Parts = append(p.m.Parts, Part{Name: "text.txt", Type: "text/plain", Data: []byte(p.m.Text)})
+		}
 		return nil
 	}
 	if !readable && len(data) == 0 {

@@ -78,6 +78,27 @@ root
 	require.Equal(t, []byte("root"), m.Parts[1].Data)
 }
 
+// Text that is not just another form of the HTML is not hidden behind it: it can be opened as a file.
+func TestTextBesideHTMLIsNotLost(t *testing.T) {
+	part := func(kind, text string) string { return "--b\nContent-Type: " + kind + "\n\n" + text + "\n" }
+	letter := func(multipart string, parts ...string) message.Message {
+		return parse(t, "From: a@example.com\nContent-Type: multipart/"+multipart+"; boundary=b\n\n"+strings.Join(parts, "")+"--b--\n")
+	}
+	html, text := part("text/html", "<p>html</p>"), part("text/plain", "the text")
+	for name, m := range map[string]message.Message{"text first": letter("mixed", text, html), "text last": letter("mixed", html, text)} {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, "<p>html</p>", m.HTML)
+			require.Len(t, m.Parts, 1)
+			require.Equal(t, "the text", string(m.Parts[0].Data))
+		})
+	}
+	for _, m := range []message.Message{letter("alternative", text, html), letter("alternative", html, text)} {
+		require.Equal(t, "<p>html</p>", m.HTML)
+		require.Equal(t, "the text", m.Text)
+		require.Empty(t, m.Parts, "two forms of one text")
+	}
+}
+
 // What was readable before the fault is kept, and the letter says that there was one.
 func TestMalformedLettersKeepWhatIsReadable(t *testing.T) {
 	for name, test := range map[string]struct{ raw, subject, text string }{
